@@ -6,7 +6,8 @@ from typing import Any
 
 from cinelake.learning.comparison import Comparison
 from cinelake.search.moments import timecode
-from cli.scores import UNDEFINED, number, print_left_out, print_scores
+from cinelake.spec.markdown import UNDEFINED
+from cli.scores import number, print_left_out, print_scores
 from cli.screen import out, table
 
 SHOWN_FILMS = 40
@@ -17,7 +18,8 @@ def print_comparison(comparison: Comparison) -> None:
     a, b, metric = comparison.a.name, comparison.b.name, comparison.metric
     scores = comparison.scores
     print_scores({a: scores["a"], b: scores["b"], "baseline": scores["baseline"]}, metric)
-    out.print(f"{b} minus {a}, {metric}: {comparison.difference} (95 % interval over films)", markup=False)
+    over = " (95 % interval over films)" if comparison.difference.is_known else ""
+    out.print(f"{b} minus {a}, {metric}: {comparison.difference}{over}", markup=False)
     out.print(comparison.verdict, markup=False)
     table(
         ("film", a, b, "baseline", "difference"),

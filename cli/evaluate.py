@@ -13,8 +13,9 @@ from cinelake.learning.evaluation import Evaluation, evaluate_version
 from cinelake.learning.evaluation import as_json as evaluation_json
 from cinelake.learning.opinions import judged_by_people
 from cinelake.manifest.document import Manifest, load_manifest
+from cinelake.spec.markdown import UNDEFINED
 from cli.options import HERE, JsonOption, ManifestOption, example
-from cli.scores import SHOWN_FILMS, UNDEFINED, number, print_left_out, print_opinions, print_scores
+from cli.scores import SHOWN_FILMS, number, print_left_out, print_opinions, print_scores
 from cli.screen import err, out, print_json, table, warn
 
 app = typer.Typer(add_completion=False)
@@ -108,8 +109,12 @@ def print_evaluation(evaluation: Evaluation) -> None:
     candidate = f"{evaluation.model} {evaluation.version}"
     columns = {candidate: evaluation.scores, "baseline": evaluation.baseline, **evaluation.simple}
     print_scores(columns, metric, in_sample=evaluation.in_sample)
-    bounds = f"{evaluation.interval}; beyond the baseline {evaluation.gain} (95 % interval over films)"
-    out.print(f"{metric} {bounds}", markup=False)
+    interval, gain = evaluation.interval, evaluation.gain
+    if evaluation.in_sample:
+        out.print(f"{metric} {number(interval.mean)}; beyond the baseline {number(gain.mean)} (in-sample: no interval)")
+    else:
+        over = " (95 % interval over films)" if interval.is_known or gain.is_known else ""
+        out.print(f"{metric} {interval}; beyond the baseline {gain}{over}", markup=False)
     table(("film", metric), [(film, number(scores.get(metric))) for film, scores in evaluation.by_film.items()])
     if silent := [film for film, scores in evaluation.by_film.items() if math.isnan(scores.get(metric, 0.0))]:
         shown = ", ".join(silent[:SHOWN_FILMS]) + (", …" if len(silent) > SHOWN_FILMS else "")

@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 
 from cinelake.learning.opinions import Opinions
+from cinelake.spec.markdown import UNDEFINED
 from cinelake.spec.model import Scores
 from cli.screen import out, table
 
 MEASURES = ("precision", "recall", "f1", "f")
 SHOWN_FILMS = 8
-UNDEFINED = "–"
 
 
 def split_by_class(scores: Scores) -> tuple[dict[str, float], dict[str, dict[str, float]]]:

@@ -59,7 +59,7 @@ def _films(told: Mapping[str, Any], place: PlaceOf) -> dict[str, Any]:
             "place": None if own is None else 4 + place_between(own, low, high, TRACK_WIDTH - 8),
             "base": None if base is None else 4 + place_between(base, low, high, TRACK_WIDTH - 8),
         })  # fmt: skip
-    known = overall["model"]["low"] is not None
+    known = any(bounds["low"] is not None for bounds in overall.values())
     few = "in-sample scores have no interval" if told["in_sample"] else "too few films for an interval"
     return {
         "films": films,

@@ -12,8 +12,9 @@ from typing import Any
 from cinelake.learning.candidate import STILLS, Prepared
 from cinelake.learning.dataset import known_steps
 from cinelake.learning.gate import Verdict
+from cinelake.learning.learners import learner_of
 from cinelake.learning.recorded import class_of, class_rows
-from cinelake.spec.markdown import as_text
+from cinelake.spec.markdown import as_cell, as_text
 from cinelake.spec.model import Scores
 from cinelake.spec.names import counted
 from cinelake.spec.task import Params
@@ -46,6 +47,7 @@ def model_card(
     parts = [
         f"# {entry.name}",
         spec.about or f"A model of kind `{spec.name}`.",
+        *([f"This version was made by the learner `{name}`."] if (name := learner_of(spec, config)) else []),
         "## Scores",
         _held_out(prepared),
         _scores(scores, spec.metric, support),
@@ -94,10 +96,7 @@ def _scores(scores: Mapping[str, Scores], metric: str, support: Mapping[str, flo
     of_all = {name for own in scores.values() for name in own if class_of(name, support) is None}
     names = sorted(of_all, key=lambda name: (name != metric, name))
     head = "| score | " + " | ".join(scores) + " |\n|---|" + "---|" * len(scores)
-    rows = [
-        f"| {name} | " + " | ".join(f"{own[name]:.3f}" if name in own else "" for own in scores.values()) + " |"
-        for name in names
-    ]
+    rows = [f"| {name} | " + " | ".join(as_cell(own.get(name)) for own in scores.values()) + " |" for name in names]
     return "\n".join([head, *rows])
 
 
@@ -110,13 +109,9 @@ def _meanings(measures: Mapping[str, str], scores: Mapping[str, Scores]) -> list
 def _classes(rows: Sequence[Mapping[str, Any]]) -> str:
     """How often each class occurs, and its scores; those that occur most first."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    lines = [names, ["---"] * len(names), *([_cell(row.get(name)) for name in names] for row in rows[:SHOWN_CLASSES])]
+    lines = [names, ["---"] * len(names), *([as_cell(row.get(name)) for name in names] for row in rows[:SHOWN_CLASSES])]
     more = f"\n\n… and {len(rows) - SHOWN_CLASSES} more" if len(rows) > SHOWN_CLASSES else ""
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + more
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else f"{value:.3f}" if isinstance(value, float) else as_text(str(value))
 
 
 def _components(prepared: Prepared) -> str:

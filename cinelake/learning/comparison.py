@@ -23,7 +23,7 @@ from cinelake.learning.candidate import (
 from cinelake.learning.dataset import SHOWN_LEFT_OUT, Dataset, gather
 from cinelake.learning.diagnosis import by_film
 from cinelake.learning.evaluation import check_inputs
-from cinelake.learning.gate import MIN_UNITS, Interval, compare
+from cinelake.learning.gate import MIN_UNITS, Interval, compare, without_claims
 from cinelake.learning.moments import Moment, apart
 from cinelake.learning.split import Split, split
 from cinelake.manifest.document import Manifest, ModelEntry
@@ -139,6 +139,7 @@ def compare_versions(
     spec, movie_ids = entry.spec, [unit.movie_id for unit in of_a.units]
     if movie_ids != [unit.movie_id for unit in of_b.units]:
         raise CannotTrain(f"{name}: the two configurations see other parts of the held-out films: nothing is paired")
+    difference = compare(of_b.film_scores, of_a.film_scores, spec.summarise, spec.metric)
     scored_by = {"a": of_a.film_scores, "b": of_b.film_scores, "baseline": of_a.baseline}
     return Comparison(
         model=name,
@@ -147,7 +148,7 @@ def compare_versions(
         a=side_a,
         b=side_b,
         scores={who: dict(spec.summarise(film_scores)) for who, film_scores in scored_by.items()},
-        difference=compare(of_b.film_scores, of_a.film_scores, spec.summarise, spec.metric),
+        difference=without_claims(difference, of_b.film_scores, spec.summarise, spec.metric),
         films={row["movie_id"]: row["scores"] for row in by_film(spec, movie_ids, scored_by)},
         moments=_moments(movie_ids, of_a, of_b, most),
         differs=_differs(side_a, side_b),

@@ -11,7 +11,7 @@ from cinelake.lake.cells import Lake
 from cinelake.lake.champions import find_applied, open_applied
 from cinelake.learning.candidate import held_out_known_to, score_on, scored, without_known_stills
 from cinelake.learning.dataset import Dataset, gather
-from cinelake.learning.gate import Interval, bootstrap, compare
+from cinelake.learning.gate import Interval, bootstrap, compare, unbounded, without_claims
 from cinelake.learning.split import split
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.artefact import Artefact
@@ -73,6 +73,11 @@ def evaluate_version(
     result = score_on(spec, artefact, artefact.config, train, test, taught)
     if is_other and spec.simple and not result.simple:
         told.append(f"no film of {dataset.labels.name!r} is left to teach simple predictors: the model stands alone")
+    interval = bootstrap(result.film_scores, spec.summarise, spec.metric, least=spec.least)
+    gain = compare(result.film_scores, result.baseline, spec.summarise, spec.metric)
+    gain = without_claims(gain, result.film_scores, spec.summarise, spec.metric)
+    if known:  # films that were learned from say nothing of others
+        interval, gain = unbounded(interval.mean), unbounded(gain.mean)
     return Evaluation(
         model=name,
         version=applied.version,
@@ -80,8 +85,8 @@ def evaluate_version(
         metric=spec.metric,
         scores=result.scores,
         baseline=result.baseline_scores,
-        interval=bootstrap(result.film_scores, spec.summarise, spec.metric, least=spec.least),
-        gain=compare(result.film_scores, result.baseline, spec.summarise, spec.metric),
+        interval=interval,
+        gain=gain,
         by_film={
             movie_id: dict(spec.summarise([result.film_scores[place] for place in places]))
             for movie_id, places in _places_of_films(test).items()

@@ -31,7 +31,8 @@ Summarise = Callable[[Sequence[FilmScores]], Scores]
 @dataclass(frozen=True)
 class Interval:
     """A score on all films, and the bounds within which it is with a confidence of 95 %; NaN where they are unknown: of
-    fewer than `MIN_UNITS` films, and of a score that so few films define that more of the draws have none."""
+    fewer than `MIN_UNITS` films, of a score that so few films define that more of the draws have none, and of one that
+    is the same on fewer than `MIN_EQUAL` films."""
 
     mean: float
     low: float
@@ -46,7 +47,7 @@ class Interval:
         if math.isnan(self.mean):
             return "undefined (no film here says)"
         if not self.is_known:
-            return f"{self.mean:.3f} (fewer than {MIN_UNITS} films say: no interval)"
+            return f"{self.mean:.3f} (too few films say: no interval)"
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
     def to_json(self) -> dict[str, float | None]:
@@ -80,9 +81,10 @@ def bootstrap(
 ) -> Interval:
     """A score with its interval over films; below `least` and above 1 only as far as draws of films are."""
     if len(film_scores) < MIN_UNITS:
-        return _unbounded(summarise(film_scores)[metric])
+        return unbounded(summarise(film_scores)[metric])
     values = _scores(film_scores, summarise, metric, draws(len(film_scores), seed))
     found = _interval(summarise(film_scores)[metric], values, len(film_scores))
+    found = without_claims(found, film_scores, summarise, metric)
     if not found.is_known:
         return found
     lowest, highest = min(least, np.nanmin(values)), max(1.0, np.nanmax(values))
@@ -94,7 +96,7 @@ def compare(
 ) -> Interval:
     """Our score minus theirs, both on the same films in every draw."""
     if len(ours) < MIN_UNITS:
-        return _unbounded(summarise(ours)[metric] - summarise(theirs)[metric])
+        return unbounded(summarise(ours)[metric] - summarise(theirs)[metric])
     chosen = draws(len(ours), seed)
     difference = _scores(ours, summarise, metric, chosen) - _scores(theirs, summarise, metric, chosen)
     return _interval(summarise(ours)[metric] - summarise(theirs)[metric], difference, len(ours))
@@ -109,7 +111,19 @@ def _saying(film_scores: Sequence[FilmScores], summarise: Summarise, metric: str
     return sum(not math.isnan(summarise([film])[metric]) for film in film_scores)
 
 
-def _unbounded(mean: float) -> Interval:
+def _too_few_equal(found: Interval, film_scores: Sequence[FilmScores], summarise: Summarise, metric: str) -> bool:
+    """Whether so few films are all the same that an interval without a width would claim more than they say."""
+    is_point = math.isclose(found.low, found.high, abs_tol=1e-9)
+    return is_point and _saying(film_scores, summarise, metric) < MIN_EQUAL
+
+
+def without_claims(found: Interval, film_scores: Sequence[FilmScores], summarise: Summarise, metric: str) -> Interval:
+    """The interval as it is shown: without bounds where fewer than `MIN_EQUAL` films say, all the same."""
+    return unbounded(found.mean) if _too_few_equal(found, film_scores, summarise, metric) else found
+
+
+def unbounded(mean: float) -> Interval:
+    """A score without an interval."""
     return Interval(float(mean), math.nan, math.nan)
 
 
@@ -119,7 +133,7 @@ def _interval(mean: float, values: Array, films: int) -> Interval:
     defined = values[~np.isnan(values)]
     # Of many films one alone may define the score: all draws that hold it are the same, and would be a sure interval
     if math.isnan(mean) or len(defined) < CONFIDENCE * len(values):
-        return _unbounded(mean)
+        return unbounded(mean)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.percentile(defined, [100 * tail, 100 * (1 - tail)])
     half = float(stdtrit(films - 1, 1 - tail)) * float(np.std(defined)) * math.sqrt(films / (films - 1))
@@ -151,7 +165,8 @@ def decide(
     passes, why = _pass(metric, score, gain, over, epsilon)
     if blocked:
         why = "; ".join([why, *(f"{target} is blocked: {reason}" for target, reason in blocked.items())])
-    if math.isclose(gain.low, gain.high, abs_tol=1e-9) and (says := _saying(candidate, summarise, metric)) < MIN_EQUAL:
+    if _too_few_equal(gain, candidate, summarise, metric):
+        says = _saying(candidate, summarise, metric)
         equal = f"the gain is the same on all {says} films that say, which tells little of others: a person decides"
         by_hand = "; ".join(filter(None, [by_hand, equal]))
     if passes and by_hand:

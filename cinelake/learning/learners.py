@@ -19,7 +19,8 @@ from cinelake.learning.candidate import Prepared, config_of, predict_all, score_
 from cinelake.learning.gate import compare
 from cinelake.learning.split import folds
 from cinelake.manifest.document import ModelEntry
-from cinelake.spec.model import FilmScores
+from cinelake.spec.markdown import as_cell
+from cinelake.spec.model import FilmScores, Model
 from cinelake.spec.task import Params
 from cinelake.spec.training import Training
 from cinelake.storage.files import write_whole
@@ -35,6 +36,12 @@ class LearnerChoice:
 
     learner: str
     rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+def learner_of(spec: Model, config: Params) -> str:
+    """The learner whose settings a configuration has; empty where it has none's, or the model has no learners."""
+    settings = config.model_dump()
+    return next((name for name, own in spec.learners.items() if own.items() <= settings.items()), "")
 
 
 def choose_learner(
@@ -67,7 +74,7 @@ def choose_learner(
         if takes:
             choice.learner, best = name, own
         choice.rows.append(row)
-        say(f"learner {name}: {spec.metric} {row[spec.metric]:.3f} in cross-validation by film; {row['said']}")
+        say(f"learner {name}: {spec.metric} {as_cell(row[spec.metric])} in cross-validation by film; {row['said']}")
     if best is None:
         raise TrainingFailed(f"no learner of {spec.name} could be trained: {choice.rows[0]['said']}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +105,5 @@ def _scores_of(prepared: Prepared, config: Params, seed: int, folder: Path) -> l
 def as_markdown(rows: list[Mapping[str, Any]]) -> str:
     """The comparison as a table."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    lines = [names, ["---"] * len(names)]
-    for row in rows:
-        lines.append([f"{row[n]:.3f}" if isinstance(row.get(n), float) else str(row.get(n, "")) for n in names])
+    lines = [names, ["---"] * len(names), *([as_cell(row.get(name)) for name in names] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

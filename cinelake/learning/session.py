@@ -42,7 +42,7 @@ from cinelake.learning.candidate import (
 from cinelake.learning.card import model_card
 from cinelake.learning.diagnosis import CURVE, ERRORS, diagnosis
 from cinelake.learning.gate import Verdict, decide
-from cinelake.learning.learners import LearnerChoice, as_markdown, choose_learner
+from cinelake.learning.learners import LearnerChoice, as_markdown, choose_learner, learner_of
 from cinelake.learning.learning_curve import learning_curve
 from cinelake.learning.recorded import class_of, class_rows, datasets_of, label_words
 from cinelake.learning.request import (
@@ -168,10 +168,8 @@ class _TrainingSession:
         record.text("environment.txt", environment())
 
     def _choose_learner(self, record: Any) -> None:
-        """The learner that the manifest names is recorded; with `auto` it is found, and its settings are taken."""
+        """The learner of the settings is recorded; with `auto` it is found first, and its settings are taken."""
         entry, learner = self.prepared.entry, self.prepared.entry.settings.learner
-        if learner is None:
-            return
         if learner == AUTO:
             budget_s = 60 * entry.settings.budget_minutes
             self.choice = choose_learner(
@@ -181,7 +179,8 @@ class _TrainingSession:
             record.text("learners.md", as_markdown([*self.choice.rows]))
             learner = self.choice.learner
             self.config = config_of(entry, learner, self.config)
-        record.params({"learner": learner})
+        if learner := learner or learner_of(entry.spec, self.config):
+            record.params({"learner": learner})
 
     def _beginning(self) -> str:
         """The run's description until its scores are known."""

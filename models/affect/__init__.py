@@ -57,8 +57,9 @@ MODEL = Model(
         "mse": "mean over targets of the mean square error",
         "rank": "mean over targets of Spearman's correlation within a film",
     },
-    about="Predicts valence and arousal, or any labelled line, over time from sound, pictures, motion and faces, by a "
-    "memory network whose policy learns by reinforcement (after Zhang, Zhao & Qian, ACM MM 2022; the critic with "
-    "hindsight is ours). It hears and sees surfaces: what the story means to people who follow it, it does not know. "
-    "Lines are those of the labels' annotators and their way of asking.",
+    about="Predicts valence and arousal, or any labelled line, over time from sound, pictures, motion and faces, by "
+    "ridge regression, an LSTM, or a memory network that learns by truncated backpropagation or whose policy learns "
+    "by reinforcement (after Zhang, Zhao & Qian, ACM MM 2022; the critic with hindsight is ours). It hears and sees "
+    "surfaces: what the story means to people who follow it, it does not know. Lines are those of the labels' "
+    "annotators and their way of asking.",
 )

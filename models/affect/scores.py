@@ -26,21 +26,23 @@ def score_film(_features: Arrays, targets: Arrays, prediction: Arrays, config: C
 
 
 def summarise(film_scores: Sequence[FilmScores]) -> Scores:
-    """mse, pcc, ccc over all films' clips, and rank, for each target (`pcc_valence`) and their mean (`pcc`).
+    """pcc, ccc, rank and mse: of each the mean over the targets first, then each target's (`pcc_valence`).
 
-    rank: Spearman's correlation within a film, the mean over films whose labels are not all equal, as TVSum is scored.
+    pcc, ccc and mse are over all films' clips; rank is Spearman's correlation within a film, the mean over films whose
+    labels are not all equal, as TVSum is scored.
     """
     targets = [name.removeprefix("true_") for name in film_scores[0] if name.startswith("true_")]
-    scores: Scores = {}
+    each: dict[str, dict[str, float]] = {name: {} for name in ("pcc", "ccc", "rank", "mse")}
     for target in targets:
         line, predicted = (np.concatenate([j[f"{side}_{target}"] for j in film_scores]) for side in ("true", "said"))
         known = len(line) > 1
-        scores[f"mse_{target}"] = float(np.square(predicted - line).mean()) if len(line) else 0.0
         for name, measure in (("pcc", pearson), ("ccc", concordance)):
-            scores[f"{name}_{target}"] = measure(predicted.astype(float), line.astype(float)) if known else 0.0
-        scores[f"rank_{target}"] = _rank_within_films([(j[f"said_{target}"], j[f"true_{target}"]) for j in film_scores])
-    for name in ("mse", "pcc", "ccc", "rank"):
-        scores[name] = float(np.mean([scores[f"{name}_{target}"] for target in targets]))
+            each[name][target] = measure(predicted.astype(float), line.astype(float)) if known else 0.0
+        each["rank"][target] = _rank_within_films([(j[f"said_{target}"], j[f"true_{target}"]) for j in film_scores])
+        each["mse"][target] = float(np.square(predicted - line).mean()) if len(line) else 0.0
+    scores: Scores = {}
+    for name, of in each.items():
+        scores |= {name: float(np.mean([*of.values()])), **{f"{name}_{target}": of[target] for target in targets}}
     return scores
 
 

@@ -57,7 +57,8 @@ MODEL = Model(
         "share_funny": "share of labelled steps that are funny",
         "steps": "how many steps are labelled",
     },
-    about="Funny moments, found by a Q-learning agent that says of each step of a scene whether it is funny and hears "
-    "only where a label is known whether it was right. It learns what laughter sounds like where audiences laugh, and "
-    "when people wait for it; jokes that nobody laughs at it does not understand.",
+    about="Funny moments, found by logistic regression, a small network, or a Q-learning agent that says of each "
+    "step of a scene whether it is funny and hears only where a label is known whether it was right. It learns what "
+    "laughter sounds like where audiences laugh, and when people wait for it; jokes that nobody laughs at it does not "
+    "understand.",
 )

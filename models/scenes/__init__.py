@@ -63,7 +63,8 @@ MODEL = Model(
     },
     about="Says at which shots a scene begins, from place, cast, action and sound of each shot. The network "
     "`similarity` compares the shots before and after each boundary in windows up to ten shots wide, in the spirit of "
-    "LGSS (Rao et al., CVPR 2020), ShotCoL (Chen et al., CVPR 2021) and BaSSL (Mun et al., ACCV 2022); `bilstm` and "
-    "`wavenet` read the shots as a sequence. It knows no story: scenes that change neither place nor people nor "
-    "sound are not seen, and a flashback inside a scene is taken for one of its own.",
+    "LGSS (Rao et al., CVPR 2020), ShotCoL (Chen et al., CVPR 2021) and BaSSL (Mun et al., ACCV 2022); `logistic` "
+    "weighs the same comparisons; `bilstm` and `wavenet` read them as a sequence. It knows no story: scenes that "
+    "change neither place nor people nor sound are not seen, and a flashback inside a scene is taken for one of its "
+    "own.",
 )

@@ -36,3 +36,8 @@ def test_ranks_are_compared_within_each_film_and_films_of_one_label_do_not_count
     # 1 in the first film, −1 in the second, the third is left out: (1 − 1) / 2
     assert summarise([right, wrong, flat])["rank_importance"] == pytest.approx(0)
     assert summarise([right, flat])["rank_importance"] == pytest.approx(1)
+
+
+def test_the_first_scores_name_every_target() -> None:
+    film = {f"{side}_{target}": LINE for target in ("valence", "arousal") for side in ("true", "said")}
+    assert list(summarise([film]))[:3] == ["pcc", "pcc_valence", "pcc_arousal"]

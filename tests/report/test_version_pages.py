@@ -66,6 +66,12 @@ def test_scores_of_too_few_films_have_no_interval_and_that_is_said():
     assert made["overall"][0] == "0.500" and made["interval_note"] == "too few films for an interval"
 
 
+def test_brackets_are_explained_where_any_are_shown():
+    overall = {**TOLD["overall"], "baseline": {"mean": 0.3, "low": 0.2, "high": 0.4}}
+    made = shown_errors({**TOLD, "overall": overall}, None, nowhere)
+    assert made["overall"][:2] == ["0.500", "0.300 [0.200, 0.400]"] and made["interval_note"].startswith("brackets")
+
+
 def test_in_sample_errors_are_told_as_such(made_once):
     page = errors_page(planned(made_once), "beats 3", {**TOLD, "in_sample": True})
     assert "In-sample: the version has learned from these films" in page

@@ -111,6 +111,7 @@ def test_parts_of_films_that_a_version_learned_whole_are_in_sample(labelled):
     labelled.write("{loud: {labels: few}}")
     found = evaluate_version(labelled.load(), "loud")
     assert found.in_sample and "5 of the 6 films" in found.warning
+    assert not found.interval.is_known and not found.gain.is_known
 
 
 def test_a_version_is_scored_on_another_label_set_without_the_films_it_has_seen(labelled):

@@ -45,6 +45,13 @@ def test_the_moments_are_those_where_just_one_is_right(two_versions):
     assert all(m.label == "quiet" and m.time_s < 5 for m in found.moments)
 
 
+def test_a_difference_that_is_the_same_on_few_films_has_no_interval(going_on):
+    going_on.write("{loud: {config: {shift: -200.0}}}")
+    going_on.train()
+    found = compare_versions(going_on.load(), "loud", "2", "3")
+    assert str(found.difference) == "0.000 (too few films say: no interval)" and found.verdict == "both score the same"
+
+
 def test_settings_that_differ_are_told_and_so_are_labels(going_on):
     assert compare_versions(going_on.load(), "loud", "1", "2").differs == [
         "shift: 0.0 in version 1, -100.0 in version 2"

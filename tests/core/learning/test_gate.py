@@ -40,7 +40,7 @@ def of_some(film_scores: Sequence[FilmScores]) -> Scores:
 
 
 def test_draws_of_films_without_the_score_are_left_out():
-    found = bootstrap(films([0.5, 0.5, math.nan]), of_some, "score")
+    found = bootstrap(films([0.5] * 6 + [math.nan]), of_some, "score")
     assert (found.mean, found.low, found.high) == (0.5, 0.5, 0.5)
 
 
@@ -72,8 +72,14 @@ def test_films_that_say_nothing_are_none_of_those_that_gain_the_same(say, moves)
     assert verdict.passes and verdict.moves == moves
 
 
+@pytest.mark.parametrize("count", [3, 4, 5])
+def test_a_score_that_is_the_same_on_few_films_has_no_interval(count):
+    found = bootstrap(films([0.5] * count), mean, "score")
+    assert str(found) == "0.500 (too few films say: no interval)"
+
+
 def test_an_interval_of_equal_films_is_a_point():
-    found = bootstrap(films([0.5] * 4), mean, "score")
+    found = bootstrap(films([0.5] * 6), mean, "score")
     assert (found.mean, found.low, found.high) == (0.5, 0.5, 0.5)
 
 

@@ -58,6 +58,20 @@ def test_the_learner_found_is_trained_and_the_table_is_told(labelled: Project) -
     assert "learners.json" in [kept.path for kept in client.list_artifacts(summary.run_id)]
 
 
+@pytest.mark.parametrize("learner", ["deaf", "plain"])
+def test_a_version_says_which_learner_made_it(labelled: Project, learner: str) -> None:
+    labelled.write(f"{{loud: {{learner: {learner}}}}}")
+    run_id = labelled.train().run_id
+    client = connect(labelled.load().tracking.uri)
+    card = Path(client.download_artifacts(run_id, "card.md")).read_text()
+    assert f"by the learner `{learner}`" in card and client.get_run(run_id).data.params["learner"] == learner
+
+
+def test_the_learner_of_the_defaults_is_told_where_none_is_named(labelled: Project) -> None:
+    client = connect(labelled.load().tracking.uri)
+    assert client.get_run(labelled.train().run_id).data.params["learner"] == "plain"
+
+
 def test_an_unknown_learner_is_refused_with_those_there_are(labelled: Project) -> None:
     labelled.write("{loud: {learner: plane}}")
     with pytest.raises(UnknownName, match="did you mean 'plain'"):

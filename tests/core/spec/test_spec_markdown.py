@@ -6,7 +6,7 @@ import random
 import pytest
 from markdown_it import MarkdownIt
 
-from cinelake.spec.markdown import as_text
+from cinelake.spec.markdown import as_cell, as_text
 
 MARKS = "[ ] ` | ** __ ~~ \\ &lt; &#91; ![x](http://a.test/x.png) (javascript:alert(1)) <script> <http://a.test> word"
 HOSTILE = (*MARKS.split(), "<img src=x onerror=y>", "\n# a", "\n\n- b", "\n---\n", "\n[r]: /x")
@@ -23,3 +23,8 @@ def test_nothing_acts_in_text_from_outside(seed: int) -> None:
 def test_an_address_becomes_no_link_by_itself() -> None:
     for address in ("https://a.test/x", "www.a.test", "ida@a.test"):
         assert address not in as_text(address) and as_text(address).replace("\\", "") == address
+
+
+@pytest.mark.parametrize(("value", "cell"), [(None, ""), (0.12345, "0.123"), (float("nan"), "–"), ("a|b", r"a\|b")])
+def test_a_cell_of_a_table_says_what_is_undefined(value: object, cell: str) -> None:
+    assert as_cell(value) == cell
