@@ -66,13 +66,23 @@ def probe(path: str, choices: StreamChoices = NO_CHOICES, *, max_pixels: int = M
         with ThreadPoolExecutor(1) as beside, open_film(path) as own_fd:
             described = beside.submit(describe, own_fd)  # takes as long as opening does, and meanwhile
             with opened_container(path, fd) as container:
-                about = _describe(path, container, os.fstat(fd).st_size, described.result(), choices, max_pixels)
+                said = _of_this_kind(described.result(), container.format.name, own_fd)
+                about = _describe(path, container, os.fstat(fd).st_size, said, choices, max_pixels)
         about = replace(about, declared=declared_by(fd, about.container))
         if about.container == "mpegts" and about.video and not about.video.coded_height:
             _raise_if_scrambled(path, fd, about.picture_ids[about.video.index])
         if about.clock_streams and about.video:
             about = replace(about, jump_s=jump_of(fd, about.container, about.video.fps))
         return bounded(about, path, fd)
+
+
+def _of_this_kind(described: Description, container: str, fd: int) -> Description:
+    """What ffmpeg says of a file, asked again where it took the file for another kind than opening did."""
+    family = container.partition(",")[0]
+    if not described.container or described.container.partition(",")[0] == family:
+        return described
+    os.lseek(fd, 0, os.SEEK_SET)
+    return describe(fd, container)
 
 
 @contextlib.contextmanager
@@ -154,10 +164,12 @@ def _video_info(path: str, container: Any, stream: Any, described: Description, 
     length_s = own_duration_s(stream) or as_length((container.duration or 0) / av.time_base) or 0.0
     fps = _rate_of(stream)
     fields = Fields(int(codec.field_order), first.is_interlaced, codec.codec.canonical_name, shown[1], fps)
-    scan = find_scan(lambda: open_film(path), stream.index, fields, length_s)
+    scan = find_scan(lambda: open_film(path), container.format.name, stream.index, fields, length_s)
     is_turned = first.rotation in (90, 270)
     upright = shown[::-1] if is_turned else shown
-    bars = find_bars(lambda: open_film(path), stream.index, upright, length_s) if choices.without_bars else NO_BARS
+    bars = NO_BARS
+    if choices.without_bars:
+        bars = find_bars(lambda: open_film(path), container.format.name, stream.index, upright, length_s)
     width, height = upright[0] - bars[0] - bars[1], upright[1] - bars[2] - bars[3]
     if first.sar > 0 and is_turned:
         height = max(1, round(height * first.sar))
