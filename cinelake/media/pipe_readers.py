@@ -310,7 +310,8 @@ class SoundPipeReader(PipeReader):
         self.longest = longest_s * wish.sample_rate
         self.delivered = 0
         self.filled = 0
-        self.lost = self.jumped = 0
+        self.lost = self.jumped = self.silent = 0
+        """Samples that are in what was heard before, that a clock jumps over, and of silence in place of packets."""
         self.samples_a_tick: Fraction | int | None = None
         self.buffer = np.zeros((wish.sample_rate, wish.channels), np.float32)
 
@@ -334,6 +335,7 @@ class SoundPipeReader(PipeReader):
         gap = at - position
         if abs(gap) > SOUND_GAP_S * self.wish.sample_rate or position == 0:
             if gap > 0 and at <= self.longest:
+                self.silent += gap if position else 0
                 self._fill(None, gap)
             elif gap > 0:
                 self.jumped = max(self.jumped, gap)
