@@ -69,6 +69,8 @@ def probe(path: str, choices: StreamChoices = NO_CHOICES, *, max_pixels: int = M
                 said = _of_this_kind(described.result(), container.format.name, own_fd)
                 about = _describe(path, container, os.fstat(fd).st_size, said, choices, max_pixels)
         about = replace(about, declared=declared_by(fd, about.container))
+        if ("v" if about.video else "a") in about.declared.encrypted:
+            raise NotAFilm(f"{path!r} is encrypted (CENC), as what shops lend is: it needs a copy without protection")
         if about.container == "mpegts" and about.video and not about.video.coded_height:
             _raise_if_scrambled(path, fd, about.picture_ids[about.video.index])
         if about.clock_streams and about.video:
