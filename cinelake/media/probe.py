@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 import struct
@@ -124,13 +125,15 @@ def _describe(
     if video is None and audio is None and not taken.refused:
         kinds = ", ".join(stream.type for stream in container.streams) or "no streams"
         raise NotAFilm(f"{path!r} has neither pictures nor sound that can be decoded ({kinds})")
-    start_s = (container.start_time or 0) / av.time_base
+    is_told = container.start_time is not None or not container.format.flags & TS_DISCONT
+    start_s = (container.start_time or 0) / av.time_base if is_told else _first_packet_s(path)
     pictures = _video_info(path, container, video, described, choices) if video is not None else None
     sound = _sound_info(audio, start_s, taken.mono_tracks) if audio is not None else None
     about = Probe(
         container=container.format.name,
         duration_s=None,
         start_time_s=start_s,
+        untold_start_s=0.0 if is_told else start_s,
         video=pictures,
         audio=sound,
         subtitles=tuple(_subtitle(stream, described) for stream in container.streams.subtitles),
@@ -145,6 +148,15 @@ def _describe(
         size_bytes=size_bytes,
     )
     return with_lengths(container, about, video, audio)
+
+
+def _first_packet_s(path: str) -> float:
+    """When a film begins whose start libav does not know, as that of a lone picture; 0 where no packet says it."""
+    with _reopened(path) as container:
+        for packet in itertools.islice(container.demux(), FIRST_PICTURE_PACKETS):
+            if packet.size and packet.pts is not None:
+                return float(packet.pts * packet.time_base)
+    return 0.0
 
 
 def _clock_streams(container: Any) -> tuple[int, ...]:

@@ -287,6 +287,8 @@ class Probe:
     held_s: float | None = None
     declared: Declared = Declared()
     jump_s: float | None = None
+    untold_start_s: float = 0.0
+    """Where the film begins, if ffmpeg does not know it and so counts from the file's zero."""
     taken_otherwise: bool = False
     """Whether other streams are read than the first default ones or the largest ones, though no choice asks for it."""
 

@@ -218,3 +218,13 @@ def test_pictures_whose_times_go_back_are_not_moved_in_silence(tmp_path: Path, n
     path = remux(drawn, tmp_path / name, "-bsf:v", times)
     with pytest.raises(DamagedFilm, match=r"goes back: \d+ of 50 pictures"):
         read_film(str(path), probe(str(path)), [Recorder(clock=VideoClock())], deadline_s=60)
+
+
+def test_a_lone_picture_is_at_the_film_s_start(tmp_path: Path) -> None:
+    path = make_film(
+        tmp_path / "film.mpg", "testsrc=d=1:s=64x48:r=25", options=["-c:v", "mpeg2video", "-frames:v", "1"]
+    )
+    seen = Recorder(clock=VideoClock())
+    read_film(str(path), probe(str(path)), [seen], deadline_s=60)
+    assert seen.column("clock", "times_s").tolist() == [0.0]
+    assert seen.column("clock", "durations_s").tolist() == pytest.approx([0.04])
