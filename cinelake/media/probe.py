@@ -75,7 +75,7 @@ def probe(path: str, choices: StreamChoices = NO_CHOICES, *, max_pixels: int = M
         if about.container == "mpegts" and about.video and not about.video.coded_height:
             _raise_if_scrambled(path, fd, about.picture_ids[about.video.index])
         if about.clock_streams and about.video:
-            about = replace(about, jump_s=jump_of(fd, about.container, about.video.fps))
+            about = replace(about, jump_s=jump_of(fd, about.container, about.video.fps, about.apart_s))
         return bounded(about, path, fd)
 
 
@@ -134,6 +134,7 @@ def _describe(
         duration_s=None,
         start_time_s=start_s,
         untold_start_s=0.0 if is_told else start_s,
+        apart_s=_apart_s(video, audio),
         video=pictures,
         audio=sound,
         subtitles=tuple(_subtitle(stream, described) for stream in container.streams.subtitles),
@@ -148,6 +149,14 @@ def _describe(
         size_bytes=size_bytes,
     )
     return with_lengths(container, about, video, audio)
+
+
+def _apart_s(*streams: Any) -> float:
+    """By how much one of these streams begins later than the other; 0 where that is not known."""
+    begins = [
+        float(one.start_time * one.time_base) for one in streams if one is not None and one.start_time is not None
+    ]
+    return max(begins) - min(begins) if begins else 0.0
 
 
 def _first_packet_s(path: str) -> float:

@@ -15,6 +15,8 @@ from cinelake.media.file_bytes import FileBytes
 
 JOINED_S, SPARSE_S = 1.0, 600.0
 """What is a jump of the clock: in files of joined parts, and where pictures come many seconds apart."""
+FAR_S = 5.0
+"""Where pictures and sound begin further apart than this, packets of one may be ten seconds behind the other's."""
 SLOWEST_FPS = 0.25
 """Below this rate pictures are many seconds apart."""
 
@@ -37,15 +39,18 @@ OGG_BEGIN = 2
 """Flag of the first page of a stream (RFC 3533, section 6)."""
 
 
-def jump_of(fd: int, container: str, fps: float) -> float | None:
+def jump_of(fd: int, container: str, fps: float, apart_s: float = 0.0) -> float | None:
     """Seconds by which the clock of a file jumps where more of it follows; None: as ffmpeg has it (ten seconds).
 
-    container: that of a format whose clock may jump; fps: of its pictures, 0 where that is not known.
+    container: that of a format whose clock may jump; fps: of its pictures, 0 where that is not known. apart_s: by how
+    much pictures begin earlier or later than sound: the first packet of the later one is no jump.
     """
     file = FileBytes(fd)
     if (container == "ogg" and _is_chained(file)) or (container == "mpeg" and _goes_back(file)):
         return JOINED_S
-    return SPARSE_S if fps < SLOWEST_FPS else None
+    if fps < SLOWEST_FPS or FAR_S < apart_s <= SPARSE_S:
+        return SPARSE_S
+    return None
 
 
 def _is_chained(file: FileBytes) -> bool:

@@ -287,6 +287,8 @@ class Probe:
     held_s: float | None = None
     declared: Declared = Declared()
     jump_s: float | None = None
+    apart_s: float = 0.0
+    """By how much sound begins later than the pictures, or they later than it."""
     untold_start_s: float = 0.0
     """Where the film begins, if ffmpeg does not know it and so counts from the file's zero."""
     taken_otherwise: bool = False

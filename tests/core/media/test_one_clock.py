@@ -228,3 +228,12 @@ def test_a_lone_picture_is_at_the_film_s_start(tmp_path: Path) -> None:
     read_film(str(path), probe(str(path)), [seen], deadline_s=60)
     assert seen.column("clock", "times_s").tolist() == [0.0]
     assert seen.column("clock", "durations_s").tolist() == pytest.approx([0.04])
+
+
+@pytest.mark.parametrize("name", ["film.ts", "film.mpg", "film.mkv"])
+def test_pictures_that_begin_long_after_the_sound_are_where_they_belong(tmp_path: Path, name: str) -> None:
+    codecs = ["-c:v", "mpeg2video", "-c:a", "mp2", "-af", "asetpts=PTS", "-vf", "setpts=PTS+20/TB", "-fps_mode", "vfr"]
+    path = make_film(tmp_path / name, "testsrc=d=2:s=64x48:r=25", "sine=d=4", options=codecs)
+    seen = Recorder(clock=VideoClock())
+    read_film(str(path), probe(str(path)), [seen], deadline_s=60)
+    assert seen.column("clock", "times_s")[[0, -1]] == pytest.approx([20.0, 21.96], abs=0.05)
