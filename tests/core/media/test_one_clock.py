@@ -237,3 +237,19 @@ def test_pictures_that_begin_long_after_the_sound_are_where_they_belong(tmp_path
     seen = Recorder(clock=VideoClock())
     read_film(str(path), probe(str(path)), [seen], deadline_s=60)
     assert seen.column("clock", "times_s")[[0, -1]] == pytest.approx([20.0, 21.96], abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["film.ts", "film.mpg", "film.mkv"])
+@pytest.mark.parametrize("pauses", ["pictures", "sound"])
+def test_one_that_pauses_long_while_the_other_goes_on_is_where_it_belongs(
+    tmp_path: Path, name: str, pauses: str
+) -> None:
+    gone = "'not(between(t,3,18))'"
+    left_out = ["-vf", f"select={gone}"] if pauses == "pictures" else ["-af", f"aselect={gone}"]
+    codecs = ["-c:v", "mpeg2video", "-c:a", "mp2", "-fps_mode", "vfr", *left_out]
+    path = make_film(tmp_path / name, "testsrc=d=20:s=64x48:r=25", "sine=d=20", options=codecs)
+    seen = Recorder(clock=VideoClock(), sound=SoundStream(8000))
+    reading = read_film(str(path), probe(str(path)), [seen], deadline_s=60)
+    assert seen.column("clock", "times_s")[-1] == pytest.approx(19.96, abs=0.05)
+    assert len(seen.samples("sound")) / 8000 == pytest.approx(20.0, abs=0.1)
+    assert reading.sound_hole_s == pytest.approx(15.0 if pauses == "sound" else 0.0, abs=0.2)
