@@ -66,12 +66,13 @@ def drawn(path: Path, size: str, rate: str, seconds: float) -> Path:
 
 def _figures(name: str, film: Path, repeat: int) -> list[Figure]:
     probe(str(film))  # what is imported and read for the first time is no film's cost
-    about = probe(str(film)).video
+    opened = probe(str(film))
+    about, kind = opened.video, opened.container
     assert about is not None and about.duration_s is not None
     fields = Fields(1, False, about.codec, about.coded_height, about.fps)
     length_s = about.duration_s
     opening = [processor_s(lambda: probe(str(film))) for _ in range(repeat)]
-    looks = [processor_s(lambda: (_described(film), find_scan(lambda: open_film(str(film)), 0, fields, length_s)))
+    looks = [processor_s(lambda: (_described(film), find_scan(lambda: open_film(str(film)), kind, 0, fields, length_s)))
              for _ in range(repeat)]  # fmt: skip
     step = [_step_s(film) for _ in range(repeat)]
     shares = [look / whole for look, whole in zip(looks, step, strict=True)]

@@ -23,6 +23,13 @@ SHOWN_OUTLIERS = 20
 SHOWN_FILMS = 3
 
 
+TOLD = {
+    "errors": "a few pictures that do not decode, and count as good",
+    "sound_holes_s": "holes in their sound, which count as silence",
+}
+"""Facts of a decode, and what they say of a film."""
+
+
 @app.command(epilog=example("cinelake status", "cinelake status --json"))
 def status(manifest: ManifestOption = HERE, strict: StrictOption = False, json: JsonOption = False) -> None:
     """Show tables, failures, orphans and duplicates."""
@@ -31,8 +38,9 @@ def status(manifest: ManifestOption = HERE, strict: StrictOption = False, json: 
     if json:
         costs = [asdict(cost) for cost in _costs(planning)]
         facts = {"failures": failures, **asdict(unusual), "costs": costs, "lake": planning.manifest.lake.uri}
-        concealed = films_with_decode_errors(planning)
-        print_json({**plan_json(planning), **facts, "films_with_decode_errors": concealed})
+        facts |= {"films_with_decode_errors": films_that_tell_of(planning, "errors")}
+        facts |= {"films_with_sound_holes": films_that_tell_of(planning, "sound_holes_s")}
+        print_json({**plan_json(planning), **facts})
     else:
         _print(planning, failures, unusual)
     finish(int(strict and bool(failures)))
@@ -47,14 +55,11 @@ def _print(planning: Planning, failures: Sequence[Mapping[str, Any]], unusual: U
         out.print()
         table(["film", "tables", "reason", "attempt", "message"], grouped_failures(failures)[:SHOWN_ROWS])
     print_problems(planning)
-    if concealed := films_with_decode_errors(planning):
-        count = "1 film has" if len(concealed) == 1 else f"{len(concealed)} films have"
-        named = ", ".join(concealed[:SHOWN_FILMS]) + (", …" if len(concealed) > SHOWN_FILMS else "")
-        out.print(
-            f"! {count} a few pictures that do not decode, and count as good: {named} (`cinelake why TABLE FILM`)",
-            style="yellow",
-            markup=False,
-        )
+    for fact, words in TOLD.items():
+        if told := films_that_tell_of(planning, fact):
+            count = "1 film has" if len(told) == 1 else f"{len(told)} films have"
+            named = ", ".join(told[:SHOWN_FILMS]) + (", …" if len(told) > SHOWN_FILMS else "")
+            out.print(f"! {count} {words}: {named} (`cinelake why TABLE FILM`)", style="yellow", markup=False)
     _print_unusual(unusual)
     print_paused(planning.lake)
 
@@ -98,10 +103,10 @@ def failure_rows(planning: Planning) -> list[dict[str, Any]]:
     ]
 
 
-def films_with_decode_errors(planning: Planning) -> list[str]:
-    """The catalogue's films of which a table was made though some pictures did not decode: fewer than is damage."""
+def films_that_tell_of(planning: Planning, fact: str) -> list[str]:
+    """The catalogue's films of which a table was made in a decode that tells of this, one of `TOLD`."""
     tables = [planned.name for planned in planning.whole.tables]
-    return sorted({film for name in tables for film in planning.index.with_decode_errors(name)} & {*planning.films})
+    return sorted({film for name in tables for film in planning.index.with_decode_fact(name, fact)} & {*planning.films})
 
 
 @dataclass(frozen=True)

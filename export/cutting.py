@@ -26,7 +26,7 @@ from av.error import FFmpegError
 from cinelake.errors import DamagedFilm, DecodeTimeout, FilmError, UsageError
 from cinelake.media.clock import Cut, FilmClock
 from cinelake.media.decode_check import last_words
-from cinelake.media.ffmpeg import Ffmpeg, start_ffmpeg
+from cinelake.media.ffmpeg import Ffmpeg, start_ffmpeg, words_of
 from cinelake.media.graph import NO_METADATA, film_input, unread_streams
 from cinelake.media.mono_tracks import sound_arguments
 from cinelake.media.opening import open_film, opened_film
@@ -287,7 +287,7 @@ def decoder_command(
     zero_s, offset = (probe.start_time_s, clock.offset) if seek else (0.0, 0)
     spans = [(piece.cut.start_tick, piece.cut.end_tick) for piece in run]
     begin_s = clock.seconds(spans[0][0]) - LEAD_S
-    arguments = [word for name, value in film_input(film, probe).items() for word in (f"-{name}", value)]
+    arguments = words_of(film_input(film, probe))
     arguments += ["-copyts"] if seek else []
     arguments += ["-noaccurate_seek", "-ss", f"{begin_s:.6f}"] if seek and begin_s > 0 else []
     arguments += ["-i", "fd:"]

@@ -5,6 +5,7 @@ A list that cannot be read at all, or has no column `uri`, is a `ManifestError`.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ CHOICES = ("pictures_language", "pictures_title", "sound_language", "sound_title
 COLUMNS = ("movie_id", "uri", "title", "group", "accept", *CHOICES)
 BOUNDS = Bounds()
 """A list that unpacks to more than this is none of films, however small its file."""
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""How a list begins that a spreadsheet saved as "Unicode text"."""
 YES, NO = ("1", "true", "yes", "y", "x", "damaged"), ("", "0", "false", "no", "n")
 """What column `accept` may hold, in any case."""
 
@@ -67,7 +70,7 @@ def read_list(path: Path) -> list[ListRow]:
         raise _unreadable(path, error.strerror or str(error)) from error
     except FileTooLarge as error:
         raise _unreadable(path, str(error)) from error
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (UnicodeError, csv.Error) as error:
         raise _unreadable(path, f"expected CSV in UTF-8 or Parquet: {error}") from error
 
 
@@ -76,7 +79,9 @@ def _unreadable(path: Path, why: str, line: int = 0) -> ManifestError:
 
 
 def _csv_rows(path: Path) -> Iterator[ListRow]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open("rb") as raw:
+        encoding = "utf-16" if raw.read(2) in UTF_16 else "utf-8-sig"
+    with path.open(encoding=encoding, newline="") as file:
         begins, before, first_line = file.tell(), 0, file.readline()
         while first_line and _is_preamble(first_line):
             begins, before, first_line = file.tell(), before + 1, file.readline()

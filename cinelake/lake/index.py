@@ -79,14 +79,16 @@ class Index:
                 model = (footer.ingredients.get("model") or {}).get("version")
                 yield movie_id, entry.key, None if model is None else str(model), footer.run
 
-    def with_decode_errors(self, table: str) -> set[str]:
-        """movie_ids of the cells made of films of which some pictures did not decode: fewer than is damage."""
+    def with_decode_fact(self, table: str, name: str) -> set[str]:
+        """movie_ids of the cells whose decode tells of this, and not 0: `errors`, pictures that did not decode (fewer
+        than is damage), or `sound_holes_s`.
+        """
         query = "select name, footer from cells where folder = ? and instr(footer, ?) and not instr(footer, ?)"
-        found = self._ask(query, table, '"errors":', '"errors":0,')
+        found = self._ask(query, table, f'"{name}":', f'"{name}":0,')
         return {
-            name.removesuffix(".parquet")
-            for name, text in (*found, *self._uncached.get(table, {}).items())
-            if Footer.from_json(text).run.get("decode", {}).get("errors")
+            file.removesuffix(".parquet")
+            for file, text in (*found, *self._uncached.get(table, {}).items())
+            if Footer.from_json(text).run.get("decode", {}).get(name)
         }
 
     def footers(self, folder: str, params: Mapping[str, Any] | None = None, limit: int = 200) -> Iterator[Footer]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
-from cinelake.media.ffmpeg import run_ffmpeg, safe_input
+from cinelake.media.ffmpeg import run_ffmpeg, safe_input, words_of
 
 Bars = tuple[int, int, int, int]
 """Pixels of the upright picture: left, right, top, bottom."""
@@ -22,16 +22,21 @@ _CROP = re.compile(r"x1:(\d+) x2:(\d+) y1:(\d+) y2:(\d+) ")
 
 
 def find_bars(
-    opened: Callable[[], AbstractContextManager[int]], stream: int, size: tuple[int, int], duration_s: float
+    opened: Callable[[], AbstractContextManager[int]],
+    container: str,
+    stream: int,
+    size: tuple[int, int],
+    duration_s: float,
 ) -> Bars:
     """The bars of a film whose upright pictures have this size, before pixels are squared; zeros without.
 
-    opened: opens the film and gives its descriptor. Raises `DecodeTimeout`, `FilmMissing`.
+    opened: opens the film and gives its descriptor; container: as the probe names it.
+    Raises `DecodeTimeout`, `FilmMissing`.
     """
     lines: list[str] = []
     for place in PLACES if duration_s else (0.0,):
         with opened() as fd:
-            options = [word for name, value in safe_input(fd).items() for word in (f"-{name}", value)]
+            options = words_of(safe_input(fd, container))
             seek = ["-noaccurate_seek", "-ss", f"{duration_s * place:.3f}"] if place else []
             looked = ["-frames:v", str(PICTURES), "-vf", "cropdetect=skip=0:round=2", "-f", "null", "-"]
             arguments = [*options, *seek, "-i", "fd:", "-map", f"0:{stream}", *looked]

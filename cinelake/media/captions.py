@@ -8,7 +8,7 @@ from pathlib import Path
 from av.error import FFmpegError
 
 from cinelake.errors import DamagedFilm
-from cinelake.media.ffmpeg import run_ffmpeg, safe_input
+from cinelake.media.ffmpeg import run_ffmpeg, safe_input, words_of
 from cinelake.media.opening import open_film, opened_film
 from cinelake.media.sealed import sealed
 from cinelake.spec.film import Probe, VideoInfo, limit_deadline
@@ -52,7 +52,8 @@ def extract_captions(path: str, probe: Probe, folder: Path) -> Path | None:
     assert probe.video is not None
     with open_film(path) as fd:
         options = "\\:".join(f"{name}={value.replace(',', chr(92) + ',')}" for name, value in safe_input(fd).items())
-        source = f"movie=filename='fd\\:':stream_index={probe.video.index}:format_opts='{options}'"
+        form = probe.container.partition(",")[0]
+        source = f"movie=filename='fd\\:':format_name={form}:stream_index={probe.video.index}:format_opts='{options}'"
         graph = f"{source},scale=16:16:flags=fast_bilinear[out0+subcc]"
         arguments = ["-copyts", "-f", "lavfi", "-i", graph, "-map", "0:s", "-c:s", "subrip", "-f", "srt"]
         size = Path(path).stat().st_size
@@ -69,7 +70,7 @@ def extract_captions(path: str, probe: Probe, folder: Path) -> Path | None:
     return file if finished.stdout else None
 
 
-def extract_ancillary(path: str, index: int, folder: Path) -> Path | None:
+def extract_ancillary(path: str, probe: Probe, index: int, folder: Path) -> Path | None:
     """The captions in a stream of ancillary data as a SubRip file in `folder`; None where there are none in it.
 
     Times count from the film's start. Nothing but this stream is read. Raises `DamagedFilm`, `DecodeTimeout`.
@@ -79,10 +80,23 @@ def extract_ancillary(path: str, index: int, folder: Path) -> Path | None:
     taken_out = ["-map", f"0:{index}", "-c", "copy", "-bsf", "smpte436m_to_eia608"]
     as_text = ["-map", "0:0", "-c:s", "subrip"]
     # their own times are kept: captions that begin late would else count from the first of them
-    for source, before, words, made in ((path, [], taken_out, data), (str(data), ["-copyts"], as_text, lines)):
+    steps: tuple[tuple[str, str, list[str], list[str], Path], ...] = (
+        (path, probe.container, [], taken_out, data),
+        (str(data), "mov", ["-copyts"], as_text, lines),
+    )
+    for source, container, before, words, made in steps:
         with open_film(source) as fd:
-            options = [word for name, value in safe_input(fd).items() for word in (f"-{name}", value)]
-            arguments = [*before, *options, "-y", "-i", "fd:", *words, "-f", made.suffix[1:], f"file:{made}"]
+            arguments = [
+                *before,
+                *words_of(safe_input(fd, container)),
+                "-y",
+                "-i",
+                "fd:",
+                *words,
+                "-f",
+                made.suffix[1:],
+                f"file:{made}",
+            ]
             finished = run_ffmpeg(arguments, deadline_s=deadline_s, pass_fds=[fd], makes=[made])
         if finished.returncode:
             raise DamagedFilm(

@@ -43,7 +43,9 @@ class DecodeReport:
     lost_sound_s: sound whose time lies in what was heard before; jumped_s: silence that the times of its sound ask for,
     and that so small a file cannot hold; elsewhere: the share of the file in which other streams come in place of those
     that were read; lost_packets: of pictures, not whole or after others that are missing; hole_s: where some are, how
-    long pictures are missing; sound_share: the share of ffmpeg's processor time (user_s + sys_s) that the sound took.
+    long pictures are missing; sound_hole_s: for how long there is silence between packets of sound, as none are there;
+    repeated: the share of a transport stream's packets that come once more; sound_share: the share of ffmpeg's
+    processor time (user_s + sys_s) that the sound took.
     """
 
     frames: int = 0
@@ -57,6 +59,8 @@ class DecodeReport:
     elsewhere: float = 0.0
     lost_packets: int = 0
     hole_s: float = 0.0
+    sound_hole_s: float = 0.0
+    repeated: float = 0.0
     sound_packets: int = 0
     sound_errors: int = 0
     picture_end_s: float = 0.0
@@ -147,6 +151,8 @@ def _too_damaged(path: str, report: DecodeReport) -> FilmError | None:
     ):
         if bad > MAX_DAMAGE * (bad + max(good, 0)):
             message = f"{path!r}: {bad} of {bad + max(good, 0)} {what} cannot be decoded: {last_words(report.log_tail)}"
+            if report.repeated > MISSING_SHARE:
+                message += f" ({report.repeated:.0%} of its transport packets come twice: a tool must take those out)"
             return DamagedFilm(message, log_tail=report.log_tail)
     return None
 

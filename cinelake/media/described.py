@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from cinelake.media.ffmpeg import run_ffmpeg, safe_input
+from cinelake.media.ffmpeg import run_ffmpeg, safe_input, words_of
 from cinelake.media.file_bytes import FileBytes
 
 DEADLINE_S = 60.0
@@ -26,6 +26,7 @@ SEEK_ID = b"\x53\xab\x84"
 MATROSKA_HEAD_BYTES, INDEX_BYTES, MAX_BOXES = 1 << 20, 64 << 20, 1000
 """How much is searched at most; ffmpeg is asked where that is not enough."""
 
+_INPUT = re.compile(r"\[info\] Input #0, (.+), from ")
 _PROGRAMME = re.compile(r"\[info\] {3}(?:Program (\d+)|No Program)")
 _STREAM = re.compile(r"\[info\] {3}Stream #0:(\d+)")
 _SUBTITLE = re.compile(r": Subtitle: (\w+)")
@@ -49,13 +50,18 @@ class Description:
     dolby_vision: dict[int, int] = field(default_factory=dict)
     dolby_base: dict[int, int] = field(default_factory=dict)
     subtitles: dict[int, str] = field(default_factory=dict)
+    container: str = ""
+    """As ffmpeg took the file to be; '' where it was not asked."""
 
 
-def describe(fd: int) -> Description:
-    """What ffmpeg says of the file behind a descriptor of its own. Raises `DecodeTimeout`."""
+def describe(fd: int, container: str = "") -> Description:
+    """What ffmpeg says of the file behind a descriptor of its own. Raises `DecodeTimeout`.
+
+    container: what the file is; without it ffmpeg goes by its bytes, and says what it took it for.
+    """
     if not headers_say_more(fd):
         return Description()
-    options = [word for name, value in safe_input(fd).items() for word in (f"-{name}", value)]
+    options = words_of(safe_input(fd, container))
     return description_of(run_ffmpeg([*options, "-i", "fd:"], deadline_s=DEADLINE_S, pass_fds=[fd]).facts)
 
 
@@ -91,7 +97,9 @@ def description_of(lines: Iterable[str]) -> Description:
     programme: int | None = None
     stream = -1
     for line in lines:
-        if match := _PROGRAMME.match(line):
+        if match := _INPUT.match(line):
+            found = replace(found, container=match[1])
+        elif match := _PROGRAMME.match(line):
             programme = int(match[1]) if match[1] else None
         elif match := _STREAM.match(line):
             stream = int(match[1])

@@ -22,7 +22,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -49,7 +49,8 @@ DEMUXERS = (
 _LEVEL = re.compile(r"\[(verbose|info|warning|error|fatal|panic)\] ?")
 _NOT_REPORTED = re.compile(r"\[(verbose|info)\]|bitrate parameter is set too low|ignoring invalid SAR")
 _FACT = re.compile(
-    r"\[info\] {3}(No Program|Program \d|Stream #0:)|\[info\] {7}(Frame Cropping|DOVI configuration record): "
+    r"\[info\] (?:Input #0, | {2}(?:No Program|Program \d|Stream #0:))"
+    r"|\[info\] {7}(Frame Cropping|DOVI configuration record): "
     r"|(frame detection|Repeated Fields): | crop=\d+:\d+:\d+:\d+$"
 )
 """What ffmpeg tells of a film's programmes, streams and fields (`Ffmpeg.facts`)."""
@@ -82,9 +83,19 @@ def version() -> str:
     return match.group(1) if match else first
 
 
-def safe_input(fd: int) -> dict[str, str]:
-    """Options that stand before `-i fd:` when a film is read through the descriptor `fd`."""
-    return {"protocol_whitelist": "fd", "format_whitelist": DEMUXERS, "fd": str(fd)}
+def safe_input(fd: int, container: str = "") -> dict[str, str]:
+    """Options that stand before `-i fd:` when a film is read through the descriptor `fd`.
+
+    container: as the probe names it; without it ffmpeg goes by the film's bytes, and may take it for another than the
+    probe did.
+    """
+    kind = {"f": container.partition(",")[0]} if container else {}
+    return {"protocol_whitelist": "fd", "format_whitelist": DEMUXERS, "fd": str(fd), **kind}
+
+
+def words_of(options: Mapping[str, str]) -> list[str]:
+    """Options as they stand on the command line."""
+    return [word for name, value in options.items() for word in (f"-{name}", value)]
 
 
 @dataclass

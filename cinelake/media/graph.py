@@ -160,7 +160,8 @@ def build_graph(
 def film_input(fd: int, probe: Probe) -> dict[str, str]:
     """Options before `-i fd:` of a film: its kind is that of the probe, whatever its bytes look like, and its clock."""
     jump = {} if probe.jump_s is None else {"dts_delta_threshold": str(probe.jump_s)}
-    return {**safe_input(fd), "f": probe.container.partition(",")[0], **jump}
+    start = {"itsoffset": f"{-probe.untold_start_s:.6f}"} if probe.untold_start_s else {}
+    return {**safe_input(fd, probe.container), **jump, **start}
 
 
 def _sound(film: Any, sound: SoundInfo) -> Any:

@@ -6,6 +6,7 @@ Sizes that writers leave open (a stream whose end was not known) say nothing.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -58,6 +59,8 @@ FAMILIES = ("mov,", "matroska")
 """Beginnings of names of containers that libav gives several names."""
 
 NOTHING = Declared()
+_ENCRYPTED = re.compile(rb"stsd.{12}enc([va])", re.DOTALL)
+"""The first entry of a track whose samples are encrypted (ISO/IEC 14496-12, section 8.12)."""
 
 
 def declared_by(fd: int, container: str) -> Declared:
@@ -223,23 +226,25 @@ def _nut(file: FileBytes) -> Declared:
 
 def _boxes(file: FileBytes) -> Declared:
     """MP4 and QuickTime: the end of the last box, whether a second film follows, edits that are not played as meant."""
-    place, films, edits = 0, 0, ""
+    place, films, edits, encrypted = 0, 0, "", ""
     for _ in range(MAX_CHUNKS):
         size, name = file.number(place, ">I"), file.at(place + 4, 4)
         if place >= file.size or len(name) < 4:
             break
         if name == b"moof" and films:
-            return replace(fragments_end(file, place), edits=edits)
+            return replace(fragments_end(file, place), edits=edits, encrypted=encrypted)
         if name == b"ftyp" and films:
             return Declared(place, next_film=place)
         films += name == b"moov"
         size, head = (file.number(place + 8, ">Q"), 16) if size == 1 else (size, 8)
         if size < head:  # 0: to the end of the file
-            return Declared(edits=edits)
+            return Declared(edits=edits, encrypted=encrypted)
         if name == b"moov" and size <= INDEX_BYTES:
-            edits = edits or edits_not_played(file.at(place + head, size - head))
+            index = file.at(place + head, size - head)
+            edits = edits or edits_not_played(index)
+            encrypted = "".join(sorted({found.decode() for found in _ENCRYPTED.findall(index)}))
         place += size
-    return Declared(place or None, edits=edits)
+    return Declared(place or None, edits=edits, encrypted=encrypted)
 
 
 def _matroska(file: FileBytes) -> Declared:

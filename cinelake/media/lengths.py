@@ -68,6 +68,11 @@ MAX_BYTES_OF_SOUND = 2 << 30
 LAST_PACKETS = 20_000
 """How many packets are read at most in search of a film's end."""
 
+MAX_BYTES_OF_PAUSES = 32 << 20
+PAUSE_S, PAUSE_MARGIN_S = 9.0, 1.0
+"""A step between two packets of a stream that ffmpeg may take for a jump of the clock, and how far within it others
+tell that it is none."""
+
 
 def with_lengths(container: Any, about: Probe, video: Any, audio: Any) -> Probe:
     """The film with what its container declares of its length; video, audio: the libav streams that are read."""
@@ -204,6 +209,29 @@ def bounded(about: Probe, path: str, fd: int) -> Probe:
     held_s = _held_s(path, fd, about)
     is_held = length_s is None or length_s <= max(2 * held_s, held_s + HELD_SLACK_S)
     return replace(about, held_s=held_s, duration_s=length_s if is_held else None)
+
+
+def one_pauses(path: str, fd: int, about: Probe) -> bool:
+    """Whether pictures or sound are missing for longer than ffmpeg takes for a pause, while the other goes on.
+
+    Of a file with at most `MAX_BYTES_OF_PAUSES`; of a larger one it is not known.
+    """
+    if about.video is None or about.audio is None or about.size_bytes > MAX_BYTES_OF_PAUSES:
+        return False
+    times: dict[int, list[float]] = {about.video.index: [], about.audio.index: []}
+    os.lseek(fd, 0, os.SEEK_SET)
+    with contextlib.suppress(FFmpegError, FilmError), opened_container(path, fd) as container:
+        for packet in container.demux([container.streams[index] for index in times]):
+            stamp = packet.dts if packet.dts is not None else packet.pts
+            if packet.size and stamp is not None:
+                times[packet.stream_index].append(float(stamp * packet.time_base))
+    pictures, sound = times.values()
+    return _goes_on_in_a_pause(pictures, sound) or _goes_on_in_a_pause(sound, pictures)
+
+
+def _goes_on_in_a_pause(paused: Sequence[float], other: Sequence[float]) -> bool:
+    pauses = [(a + PAUSE_MARGIN_S, b - PAUSE_MARGIN_S) for a, b in itertools.pairwise(paused) if b - a > PAUSE_S]
+    return any(begin < time_s < end for begin, end in pauses for time_s in other)
 
 
 def _held_s(path: str, fd: int, about: Probe) -> float:

@@ -16,7 +16,7 @@ import av
 from av.error import FFmpegError
 
 from cinelake.errors import DamagedFilm, FilmError, FilmMissing, ForbiddenInput, NotAFilm
-from cinelake.media.ffmpeg import run_ffmpeg, safe_input
+from cinelake.media.ffmpeg import run_ffmpeg, safe_input, words_of
 from cinelake.media.headers import declared_by
 
 PROBE_TIMEOUT_S = 60.0
@@ -94,7 +94,7 @@ def _container(fd: int, options: Mapping[str, str] = MappingProxyType({})) -> An
 
 def _refusal(path: str, fd: int, error: FFmpegError) -> FilmError:
     """The typed error for a file that libav will not open, with ffmpeg's own messages about it."""
-    options = [word for name, value in safe_input(fd).items() for word in (f"-{name}", value)]
+    options = words_of(safe_input(fd))
     reported = run_ffmpeg([*options, "-i", "fd:", "-f", "null", "-"], deadline_s=60, pass_fds=[fd]).log_tail
     if "not on whitelist" in reported:
         message = f"{path!r} is in a format that is not read (only containers with pictures and sound of their own are)"

@@ -124,7 +124,8 @@ class PicturePipeReader(PipeReader):
         self.time_base = Fraction(1)
         self.last_duration_s = 1 / video.fps if video.fps else 0.0
         self._tick_is_short = False
-        """Whether a tick is far shorter than a picture is shown: the graph moves times that go back by one."""
+        """Whether a tick of the pipe is far shorter than a picture is shown."""
+        self._squeezed_by = 0
         self.batch = 0
         self.squeezed = 0
         self.in_step = True
@@ -184,11 +185,20 @@ class PicturePipeReader(PipeReader):
         if not self.times:
             self.time_base = packet.time_base
             self._tick_is_short = self.video.fps * float(self.time_base) < SHORT
-        elif self._tick_is_short and packet.pts == self.times[-1] + 1:
+            self._squeezed_by = self._film_tick()
+        elif packet.pts - self.times[-1] <= self._squeezed_by:
             self.squeezed += 1
         self.times.append(packet.pts)
         if packet.duration > self._tick_is_short:  # one short tick is what libav has where it knows none
             self.last_duration_s = packet.duration * self.time_base.numerator / self.time_base.denominator
+
+    def _film_tick(self) -> int:
+        """A tick of the film in those of the pipe, which may be finer; 0 where pictures are not shown much longer.
+
+        The graph moves times that go back to one of it after the picture before.
+        """
+        tick = self.video.time_base
+        return max(1, round(tick / self.time_base)) if self.video.fps * float(tick) < SHORT else 0
 
     def end(self) -> None:
         """Deliver the last pictures: those that every stream has."""
@@ -310,7 +320,8 @@ class SoundPipeReader(PipeReader):
         self.longest = longest_s * wish.sample_rate
         self.delivered = 0
         self.filled = 0
-        self.lost = self.jumped = 0
+        self.lost = self.jumped = self.silent = 0
+        """Samples that are in what was heard before, that a clock jumps over, and of silence in place of packets."""
         self.samples_a_tick: Fraction | int | None = None
         self.buffer = np.zeros((wish.sample_rate, wish.channels), np.float32)
 
@@ -334,6 +345,7 @@ class SoundPipeReader(PipeReader):
         gap = at - position
         if abs(gap) > SOUND_GAP_S * self.wish.sample_rate or position == 0:
             if gap > 0 and at <= self.longest:
+                self.silent += gap if position else 0
                 self._fill(None, gap)
             elif gap > 0:
                 self.jumped = max(self.jumped, gap)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 import struct
@@ -20,11 +21,11 @@ from cinelake.media.bars import NO_BARS, find_bars
 from cinelake.media.described import Description, describe
 from cinelake.media.dolby_vision import profile_of
 from cinelake.media.headers import declared_by
-from cinelake.media.lengths import OPEN_FRAMES, as_length, bounded, own_duration_s, with_lengths
+from cinelake.media.lengths import OPEN_FRAMES, as_length, bounded, one_pauses, own_duration_s, with_lengths
 from cinelake.media.light import FULL_RANGE, MATRICES, PRIMARIES, RANGES, TRANSFERS, UNNAMED
 from cinelake.media.mono_tracks import MonoTracks
 from cinelake.media.opening import TS_DISCONT, open_film, opened_container
-from cinelake.media.restarts import jump_of
+from cinelake.media.restarts import SPARSE_S, jump_of
 from cinelake.media.scan import Fields, find_scan
 from cinelake.media.sealed import sealed
 from cinelake.media.sniff import pointer_kind
@@ -66,13 +67,27 @@ def probe(path: str, choices: StreamChoices = NO_CHOICES, *, max_pixels: int = M
         with ThreadPoolExecutor(1) as beside, open_film(path) as own_fd:
             described = beside.submit(describe, own_fd)  # takes as long as opening does, and meanwhile
             with opened_container(path, fd) as container:
-                about = _describe(path, container, os.fstat(fd).st_size, described.result(), choices, max_pixels)
+                said = _of_this_kind(described.result(), container.format.name, own_fd)
+                about = _describe(path, container, os.fstat(fd).st_size, said, choices, max_pixels)
         about = replace(about, declared=declared_by(fd, about.container))
+        if ("v" if about.video else "a") in about.declared.encrypted:
+            raise NotAFilm(f"{path!r} is encrypted (CENC), as what shops lend is: it needs a copy without protection")
         if about.container == "mpegts" and about.video and not about.video.coded_height:
             _raise_if_scrambled(path, fd, about.picture_ids[about.video.index])
         if about.clock_streams and about.video:
-            about = replace(about, jump_s=jump_of(fd, about.container, about.video.fps))
+            about = replace(about, jump_s=jump_of(fd, about.container, about.video.fps, about.apart_s))
+            if about.jump_s is None and one_pauses(path, fd, about):
+                about = replace(about, jump_s=SPARSE_S)
         return bounded(about, path, fd)
+
+
+def _of_this_kind(described: Description, container: str, fd: int) -> Description:
+    """What ffmpeg says of a file, asked again where it took the file for another kind than opening did."""
+    family = container.partition(",")[0]
+    if not described.container or described.container.partition(",")[0] == family:
+        return described
+    os.lseek(fd, 0, os.SEEK_SET)
+    return describe(fd, container)
 
 
 @contextlib.contextmanager
@@ -112,13 +127,16 @@ def _describe(
     if video is None and audio is None and not taken.refused:
         kinds = ", ".join(stream.type for stream in container.streams) or "no streams"
         raise NotAFilm(f"{path!r} has neither pictures nor sound that can be decoded ({kinds})")
-    start_s = (container.start_time or 0) / av.time_base
+    is_told = container.start_time is not None or not container.format.flags & TS_DISCONT
+    start_s = (container.start_time or 0) / av.time_base if is_told else _first_packet_s(path)
     pictures = _video_info(path, container, video, described, choices) if video is not None else None
     sound = _sound_info(audio, start_s, taken.mono_tracks) if audio is not None else None
     about = Probe(
         container=container.format.name,
         duration_s=None,
         start_time_s=start_s,
+        untold_start_s=0.0 if is_told else start_s,
+        apart_s=_apart_s(video, audio),
         video=pictures,
         audio=sound,
         subtitles=tuple(_subtitle(stream, described) for stream in container.streams.subtitles),
@@ -133,6 +151,23 @@ def _describe(
         size_bytes=size_bytes,
     )
     return with_lengths(container, about, video, audio)
+
+
+def _apart_s(*streams: Any) -> float:
+    """By how much one of these streams begins later than the other; 0 where that is not known."""
+    begins = [
+        float(one.start_time * one.time_base) for one in streams if one is not None and one.start_time is not None
+    ]
+    return max(begins) - min(begins) if begins else 0.0
+
+
+def _first_packet_s(path: str) -> float:
+    """When a film begins whose start libav does not know, as that of a lone picture; 0 where no packet says it."""
+    with _reopened(path) as container:
+        for packet in itertools.islice(container.demux(), FIRST_PICTURE_PACKETS):
+            if packet.size and packet.pts is not None:
+                return float(packet.pts * packet.time_base)
+    return 0.0
 
 
 def _clock_streams(container: Any) -> tuple[int, ...]:
@@ -154,10 +189,12 @@ def _video_info(path: str, container: Any, stream: Any, described: Description, 
     length_s = own_duration_s(stream) or as_length((container.duration or 0) / av.time_base) or 0.0
     fps = _rate_of(stream)
     fields = Fields(int(codec.field_order), first.is_interlaced, codec.codec.canonical_name, shown[1], fps)
-    scan = find_scan(lambda: open_film(path), stream.index, fields, length_s)
+    scan = find_scan(lambda: open_film(path), container.format.name, stream.index, fields, length_s)
     is_turned = first.rotation in (90, 270)
     upright = shown[::-1] if is_turned else shown
-    bars = find_bars(lambda: open_film(path), stream.index, upright, length_s) if choices.without_bars else NO_BARS
+    bars = NO_BARS
+    if choices.without_bars:
+        bars = find_bars(lambda: open_film(path), container.format.name, stream.index, upright, length_s)
     width, height = upright[0] - bars[0] - bars[1], upright[1] - bars[2] - bars[3]
     if first.sar > 0 and is_turned:
         height = max(1, round(height * first.sar))

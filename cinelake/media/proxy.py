@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cinelake.errors import DamagedFilm, NotAFilm, UsageError
 from cinelake.media.decode_check import last_words
-from cinelake.media.ffmpeg import run_ffmpeg
+from cinelake.media.ffmpeg import run_ffmpeg, words_of
 from cinelake.media.graph import NO_METADATA, film_input
 from cinelake.media.light import FilterStep, as_seen, filter_step, renamed, scaled_format, spread, whole_pictures
 from cinelake.media.mono_tracks import sound_arguments
@@ -44,14 +44,14 @@ def write_proxy(path: str, probe: Probe, target: Path, *, deadline_s: float, max
 def proxy_command(probe: Probe, video: VideoInfo, film: int, target: Path, max_pixels: int) -> list[str]:
     """ffmpeg's command; film: a descriptor."""
     given = {**film_input(film, probe), "max_pixels": str(max_pixels)}
-    arguments = ["-y", *(word for name, value in given.items() for word in (f"-{name}", value)), "-i", "fd:"]
+    arguments = ["-y", *words_of(given), "-i", "fd:"]
     arguments += ["-map", f"0:{video.index}", "-vf", ",".join(_written(step) for step in _filters(video))]
     arguments += ["-c:v", "libx264", "-preset", "veryfast", "-crf", "27", "-profile:v", "main", "-threads", "2"]
     arguments += ["-fps_mode", "passthrough", "-enc_time_base:v", "filter"]
     arguments += ["-force_key_frames", f"expr:gte(t,n_forced*{KEYFRAME_S})"]
     if probe.audio:
         arguments += [*sound_arguments(probe.audio), "-c:a", "aac", "-b:a", "96k", "-ac", "2"]
-    arguments += [word for name, value in NO_METADATA.items() for word in (f"-{name}", value)]
+    arguments += words_of(NO_METADATA)
     return [*arguments, "-movflags", "+faststart", "-f", "mp4", f"file:{target.absolute()}"]
 
 

@@ -18,7 +18,7 @@ from cinelake.media.lengths import LONG_PICTURE_S, last_picture_s
 from cinelake.media.opening import open_film
 from cinelake.media.pipe_readers import PicturePipeReader, SoundPipeReader
 from cinelake.media.plain_pipe import PipeThread, plain_pipe
-from cinelake.media.transport import share_elsewhere
+from cinelake.media.transport import share_elsewhere, share_repeated
 from cinelake.spec.film import MAX_PIXELS, DecodeDevice, DecodeThreads, Probe, longest_s
 from cinelake.spec.task import Stream
 
@@ -245,7 +245,7 @@ class _Reading:
         report = self._report(running)
         if any(queue.open for queue in self.queues):
             self._raise_reader_error(running)
-            report = replace(report, elsewhere=self._elsewhere(report))
+            report = replace(report, elsewhere=self._elsewhere(report), repeated=self._repeated(report))
             self._raise_device_error(report, running.returncode or 0)
             self._raise_damaged_among_threads(report.decode_errors + report.damaged_pictures > 0)
             damage = damage_of(self.path, self.probe, report, running.returncode or 0)
@@ -285,6 +285,13 @@ class _Reading:
         with open_film(self.path) as fd:
             return max(share_elsewhere(fd, pid, None if new else others) for pid, others in read)
 
+    def _repeated(self, report: DecodeReport) -> float:
+        """The share of a transport stream's packets that come once more, where something of it does not decode."""
+        if self.probe.container != "mpegts" or not (report.decode_errors + report.damaged_pictures):
+            return 0.0
+        with open_film(self.path) as fd:
+            return share_repeated(fd)
+
     def _report(self, running: Ffmpeg | None) -> DecodeReport:
         wall_s = time.monotonic() - self.started
         if running is None:
@@ -304,6 +311,7 @@ class _Reading:
             squeezed=picture.squeezed if picture else 0,
             lost_packets=counted.lost.get(video, 0),
             hole_s=picture.hole_s(counted.lost.get(video, 0)) if picture else 0.0,
+            sound_hole_s=max((reader.silent / reader.wish.sample_rate for reader in sounds), default=0.0),
             lost_sound_s=max((reader.lost / reader.wish.sample_rate for reader in sounds), default=0.0),
             jumped_s=max((reader.jumped / reader.wish.sample_rate for reader in sounds), default=0.0),
             sound_packets=sum(counted.decoded.get(index, 0) for index in audio),

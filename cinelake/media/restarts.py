@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from cinelake.media.file_bytes import FileBytes
 
 JOINED_S, SPARSE_S = 1.0, 600.0
 """What is a jump of the clock: in files of joined parts, and where pictures come many seconds apart."""
+FAR_S = 5.0
+"""Where pictures and sound begin further apart than this, packets of one may be ten seconds behind the other's."""
 SLOWEST_FPS = 0.25
 """Below this rate pictures are many seconds apart."""
 
@@ -24,8 +26,12 @@ PLACES, NEAR = 1024, 8192
 """How many places of a program stream are looked at, evenly spread, and how many bytes at each: some packs of a DVD."""
 BACK = 9000
 """Ticks of 1/90000 s by which the clock goes back at least."""
-FEWEST_TURNS = 3
-"""So often at least does the clock go back where films take turns."""
+RUNS, RUN_BYTES = 8, 4 << 20
+"""Of a large file so many pieces are looked at pack by pack: angles may take turns every half second."""
+FEWEST_TURNS, MOST_TURNS = 3, 40
+"""So often at least does the clock go back where films take turns, and so many times are looked at (DVD: 9 angles)."""
+FEWEST_STEPS = 2
+"""So often at least does it go back to where all that takes turns has come."""
 
 _PAGE = re.compile(rb"OggS\x00([\x00-\x07])", re.DOTALL)
 _PACK = re.compile(rb"\x00\x00\x01\xba(.{5})", re.DOTALL)
@@ -33,15 +39,18 @@ OGG_BEGIN = 2
 """Flag of the first page of a stream (RFC 3533, section 6)."""
 
 
-def jump_of(fd: int, container: str, fps: float) -> float | None:
+def jump_of(fd: int, container: str, fps: float, apart_s: float = 0.0) -> float | None:
     """Seconds by which the clock of a file jumps where more of it follows; None: as ffmpeg has it (ten seconds).
 
-    container: that of a format whose clock may jump; fps: of its pictures, 0 where that is not known.
+    container: that of a format whose clock may jump; fps: of its pictures, 0 where that is not known. apart_s: by how
+    much pictures begin earlier or later than sound: the first packet of the later one is no jump.
     """
     file = FileBytes(fd)
     if (container == "ogg" and _is_chained(file)) or (container == "mpeg" and _goes_back(file)):
         return JOINED_S
-    return SPARSE_S if fps < SLOWEST_FPS else None
+    if fps < SLOWEST_FPS or FAR_S < apart_s <= SPARSE_S:
+        return SPARSE_S
+    return None
 
 
 def _is_chained(file: FileBytes) -> bool:
@@ -64,28 +73,48 @@ def _matches(pattern: re.Pattern[bytes], file: FileBytes) -> Iterator[bytes]:
 
 def _goes_back(file: FileBytes) -> bool:
     """MPEG-PS: does the clock go back?"""
-    return next(_restarts(file), None) is not None
+    return next(_restarts(_sampled(file)), None) is not None
 
 
 def take_turns(file: FileBytes) -> bool:
     """MPEG-PS: are there several films that take turns, as the angles of a DVD do?
 
-    The clock goes back again and again, never to before the place from where it went back the last time: to the end of
-    what one angle has shown, from where the other goes on. (Joined films all begin early.)
+    The clock goes back again and again, to where it went back the last time, as the next angle begins there, too, or to
+    the end of what all have shown, from where the first one goes on. (Joined films all begin early.)
     """
-    turns = list(itertools.islice(_restarts(file), FEWEST_TURNS))
-    return len(turns) == FEWEST_TURNS and all(to >= end for (end, _), (_, to) in itertools.pairwise(turns))
+    if _is_in_turns(_restarts(_sampled(file))):
+        return True
+    if file.size <= PLACES * NEAR:
+        return False
+    starts = (file.size * number // RUNS for number in range(RUNS))
+    return any(_is_in_turns(_restarts(_clocks_in(file.at(start, RUN_BYTES)))) for start in starts)
 
 
-def _restarts(file: FileBytes) -> Iterator[tuple[int, int]]:
-    """From where the clock of packs (ISO/IEC 13818-1, section 2.5.3.4) goes back, and to where, as far as is seen."""
+def _is_in_turns(restarts: Iterable[tuple[int, int]]) -> bool:
+    turns = list(itertools.islice(restarts, MOST_TURNS))
+    steps = [to >= end for (end, _), (_, to) in itertools.pairwise(turns)]
+    again = [abs(to - before) < BACK for (_, before), (_, to) in itertools.pairwise(turns)]
+    is_each = all(step or same for step, same in zip(steps, again, strict=True))
+    return len(turns) >= FEWEST_TURNS and is_each and sum(steps) >= FEWEST_STEPS
+
+
+def _restarts(clocks: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """From where a clock goes back, and to where."""
     before = -1
+    for clock in clocks:
+        if clock < before - BACK:
+            yield before, clock
+        before = clock
+
+
+def _sampled(file: FileBytes) -> Iterator[int]:
+    """The clock of packs at places that are evenly spread (ISO/IEC 13818-1, section 2.5.3.4)."""
     for place in range(0, file.size, max(NEAR // 2, file.size // PLACES)):
-        if found := _PACK.search(file.at(place, NEAR)):
-            clock = clock_of_pack(found[1])
-            if clock < before - BACK:
-                yield before, clock
-            before = clock
+        yield from itertools.islice(_clocks_in(file.at(place, NEAR)), 1)
+
+
+def _clocks_in(data: bytes) -> Iterator[int]:
+    return (clock_of_pack(found[1]) for found in _PACK.finditer(data))
 
 
 def clock_of_pack(head: bytes) -> int:

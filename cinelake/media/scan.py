@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from cinelake.media.ffmpeg import run_ffmpeg, safe_input
+from cinelake.media.ffmpeg import run_ffmpeg, safe_input, words_of
 from cinelake.spec.film import Scan
 
 TELEVISION_LINES = (480, 486, 512, 576, 608, 1080, 1088)
@@ -110,14 +110,14 @@ class Tally:
         return not self.is_interlaced and (self.top + self.bottom + self.whole) >= MUCH * self.pictures > 0
 
 
-def find_scan(opened: Opened, stream: int, fields: Fields, duration_s: float) -> FoundScan:
-    """How a film's pictures are scanned. Raises `DecodeTimeout`, `FilmMissing`."""
+def find_scan(opened: Opened, container: str, stream: int, fields: Fields, duration_s: float) -> FoundScan:
+    """How a film's pictures are scanned; container: as the probe names it. Raises `DecodeTimeout`, `FilmMissing`."""
     flagged = fields.says_interlaced
     if not flagged and not fields.could_be:
         return FoundScan()
-    if not flagged and not _seen_at_a_glance(opened, stream, duration_s):
+    if not flagged and not _seen_at_a_glance(opened, container, stream, duration_s):
         return FoundScan()
-    tally = _looked_at(opened, stream, duration_s, SAMPLES, SAMPLE_PICTURES)
+    tally = _looked_at(opened, container, stream, duration_s, SAMPLES, SAMPLE_PICTURES)
     if tally.is_whole or not (flagged or tally.is_interlaced):
         return FoundScan()
     by_header = fields.order in TOP_FIRST if fields.order in FLAGGED else None
@@ -126,20 +126,22 @@ def find_scan(opened: Opened, stream: int, fields: Fields, duration_s: float) ->
     return FoundScan("telecine" if is_film else "interlaced", top_first, flagged)
 
 
-def _seen_at_a_glance(opened: Opened, stream: int, duration_s: float) -> bool:
+def _seen_at_a_glance(opened: Opened, container: str, stream: int, duration_s: float) -> bool:
     """Whether a film has fields where something first moves."""
     for place in GLANCES if duration_s else GLANCES[:1]:
-        tally = _looked_at(opened, stream, duration_s, (place,), GLANCE_PICTURES)
+        tally = _looked_at(opened, container, stream, duration_s, (place,), GLANCE_PICTURES)
         if tally.is_interlaced or tally.is_whole:
             return tally.is_interlaced
     return False
 
 
-def _looked_at(opened: Opened, stream: int, duration_s: float, places: Iterable[float], count: int) -> Tally:
+def _looked_at(
+    opened: Opened, container: str, stream: int, duration_s: float, places: Iterable[float], count: int
+) -> Tally:
     lines: list[str] = []
     for place in places:
         with opened() as fd:
-            options = [word for name, value in safe_input(fd).items() for word in (f"-{name}", value)]
+            options = words_of(safe_input(fd, container))
             options += ["-threads", "1"]  # each further thread decodes a picture that nobody looks at
             seek = ["-noaccurate_seek", "-ss", f"{duration_s * place:.3f}"] if duration_s else []
             wanted = ["-map", f"0:{stream}", "-frames:v", str(count), "-vf", "idet", "-f", "null", "-"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cinelake.errors import DamagedFilm
-from cinelake.media.ffmpeg import run_ffmpeg
+from cinelake.media.ffmpeg import run_ffmpeg, words_of
 from cinelake.media.graph import film_input, unread_streams
 from cinelake.media.opening import open_film
 from cinelake.spec.film import Probe, SubtitleInfo
@@ -38,7 +38,7 @@ def extract_subtitles(path: str, probe: Probe, streams: Sequence[SubtitleInfo], 
     """
     files = [folder / f"{stream.index}.{AS_THEY_ARE.get(stream.codec, 'srt')}" for stream in streams]
     with open_film(path) as fd:
-        arguments = [word for name, value in film_input(fd, probe).items() for word in (f"-{name}", value)]
+        arguments = words_of(film_input(fd, probe))
         arguments += ["-y", "-i", "fd:"]
         for stream, file in zip(streams, files, strict=True):
             codec = "copy" if stream.codec in AS_THEY_ARE else "subrip"
@@ -63,7 +63,7 @@ def extract_teletext(path: str, probe: Probe, stream: SubtitleInfo, folder: Path
     """
     file = folder / f"{stream.index}.srt"
     with open_film(path) as fd:
-        arguments = [word for name, value in film_input(fd, probe).items() for word in (f"-{name}", value)]
+        arguments = words_of(film_input(fd, probe))
         arguments += [f"-txt_format:{stream.index}", "text", f"-txt_page:{stream.index}", "subtitle"]
         arguments += ["-fix_sub_duration", "-y", "-i", "fd:", "-map", f"0:{stream.index}"]
         arguments += ["-c:s", "subrip", "-f", "srt", f"file:{file}", *unread_streams(probe, ())]

@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
-from cinelake.spec.arrays import Integers
+from cinelake.spec.arrays import Integers, PixelArray
 from cinelake.storage.content import TRANSPORT_PACKETS
 
 SAMPLES, PACKETS = 64, 2000
 """How many places of the file are looked at, evenly spread, and how many packets at each."""
 FEWEST_PACKETS = 100
+PACKET_BYTES, STUFFING = 188, 0x1FFF
 NO_CONTENT = frozenset([0, 1, 2, 3, 0x10, 0x11, 0x12, 0x14, 0x1FFF])
 """PIDs of tables and of stuffing (ISO/IEC 13818-1, table 2-3; ETSI EN 300 468, table 1)."""
 
@@ -46,6 +47,18 @@ def share_scrambled(fd: int, pid: int) -> float:
     return float((own[:, 2] >> 6 != 0).mean()) if len(own) else 0.0
 
 
+def share_repeated(fd: int) -> float:
+    """The share of packets that are the one before of their PID once more, byte for byte."""
+    again = count = 0
+    for data in _pieces(fd):
+        packets = _packets(data)
+        order = np.argsort(_pids(packets[:, 1:4].astype(np.int64)), kind="stable")
+        own = packets[order]
+        own = own[_pids(own[:, 1:4].astype(np.int64)) != STUFFING]
+        again, count = again + int((own[1:] == own[:-1]).all(axis=1).sum()), count + len(own)
+    return again / max(count, 1)
+
+
 def _samples(fd: int) -> list[frozenset[int]]:
     """The PIDs at each place that is looked at."""
     return [frozenset(np.unique(_pids(_heads(data))).tolist()) for data in _pieces(fd)]
@@ -62,13 +75,18 @@ def _pieces(fd: int) -> Iterator[bytes]:
 
 def _heads(data: bytes) -> Integers:
     """(n, 3) the bytes of each packet's head after the first, of a piece of a transport stream; none of another."""
+    return _packets(data)[:, 1:4].astype(np.int64)
+
+
+def _packets(data: bytes) -> PixelArray:
+    """(n, 188) the packets of a piece of a transport stream; none of another."""
     for size in TRANSPORT_PACKETS:
         for start in range(min(size, max(0, len(data) - 4 * size))):
             if data[start : start + 5 * size : size] == b"G" * 5:
                 whole = (len(data) - start) // size
                 packets = np.frombuffer(data, np.uint8, whole * size, start).reshape(whole, size)
-                return packets[packets[:, 0] == ord("G"), 1:4].astype(np.int64)
-    return np.empty((0, 3), np.int64)
+                return packets[packets[:, 0] == ord("G"), :PACKET_BYTES]
+    return np.empty((0, PACKET_BYTES), np.uint8)
 
 
 def _pids(heads: Integers) -> Integers:

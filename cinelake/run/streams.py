@@ -390,6 +390,7 @@ def _decode_facts(report: Any, choice: Mapping[str, Any] | None = None) -> dict[
             "cpu_s": round(report.user_s + report.sys_s, 3),
             **({"device": report.device} if report.device != "cpu" else {}),
             **({"holes_s": round(report.hole_s, 3)} if report.hole_s else {}),
+            **({"sound_holes_s": round(report.sound_hole_s, 3)} if report.sound_hole_s else {}),
             **({"damage": report.damage} if report.damage else {}),
             **(choice or {}),
         },

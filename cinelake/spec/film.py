@@ -236,7 +236,8 @@ class Declared:
     it is whole. cut_short: what at its end shows that an unknown part is lost; '' where nothing does. length_s: of the
     whole film. is_open: whether it was written piece by piece, so that libav's length is only that of what is there.
     has_parts_elsewhere: whether parts of the film are in other files, which are not read. edits: which of its edits are
-    not played as they are meant, in words. is_mixed: whether several films in it take turns.
+    not played as they are meant, in words. is_mixed: whether several films in it take turns. encrypted: which of its
+    streams are (`v` pictures, `a` sound), as those of a shop are.
     """
 
     size_bytes: int | None = None
@@ -249,6 +250,7 @@ class Declared:
     has_parts_elsewhere: bool = False
     edits: str = ""
     is_mixed: bool = False
+    encrypted: str = ""
 
 
 @dataclass(frozen=True)
@@ -285,6 +287,10 @@ class Probe:
     held_s: float | None = None
     declared: Declared = Declared()
     jump_s: float | None = None
+    apart_s: float = 0.0
+    """By how much sound begins later than the pictures, or they later than it."""
+    untold_start_s: float = 0.0
+    """Where the film begins, if ffmpeg does not know it and so counts from the file's zero."""
     taken_otherwise: bool = False
     """Whether other streams are read than the first default ones or the largest ones, though no choice asks for it."""
 

@@ -62,7 +62,7 @@ OTHERS = {
     "ttml": "timed text (TTML), which is not read",
 }
 """What streams are that hold neither text as it is read here nor pictures of it."""
-NOT_READ = (".idx", ".sup", ".scc", ".mcc", ".stl", ".lrc", ".sbv", ".usf", ".itt", ".pac", ".cap")
+NOT_READ = (".idx", ".sup", ".scc", ".mcc", ".stl", ".lrc", ".usf", ".itt", ".pac", ".cap")
 """Files beside a film that are subtitles, too, of kinds that are not read."""
 PICTURES_OF_TEXT = b"\0\0\1\xba"
 """How a `.sub` begins that is half of VobSub: a program stream of MPEG."""
@@ -79,8 +79,8 @@ class SubtitlesParams(Params):
     embedded: bool = True
     """Whether the film's own text streams are read, and the captions within its pictures."""
     sidecars: bool = True
-    """Whether files of its name beside the film are read: .srt, .vtt, .ass, .ssa, .sub (MicroDVD), .smi, .sami, .ttml,
-    .dfxp, .mpl."""
+    """Whether files of its name beside the film are read: .srt, .vtt, .ass, .ssa, .sub (MicroDVD, SubViewer), .smi,
+    .sami, .ttml, .dfxp, .mpl, .sbv."""
     languages: tuple[str, ...] = ()
     """Sources that name another language than these are left aside (as they name it: eng, en); none: all are read."""
     encoding: str | None = None
@@ -97,7 +97,7 @@ class Track:
 
 
 @task(
-    writes=SUBTITLES, reads=[], params=SubtitlesParams, version=5, beside=(*SUFFIXES, *NOT_READ), roles=[Words("said")]
+    writes=SUBTITLES, reads=[], params=SubtitlesParams, version=6, beside=(*SUFFIXES, *NOT_READ), roles=[Words("said")]
 )
 class ReadSubtitles:
     """Subtitles from the film's text streams and from the files beside it."""
@@ -180,7 +180,7 @@ class ReadSubtitles:
             if film.video and has_captions(self._film.path, film.video):
                 tracks += self._captions(film, Path(folder))
             for index in (stream.index for stream in film.streams if stream.codec == ANCILLARY):
-                tracks += self._ancillary(index, Path(folder))
+                tracks += self._ancillary(film, index, Path(folder))
         return tracks
 
     def _teletext(self, film: Probe) -> list[Track]:
@@ -205,10 +205,10 @@ class ReadSubtitles:
             self.facts["captions"] = "the pictures carry data of captions (CEA-608, CEA-708) of which no text was read"
         return [replace(track, lines=track.lines.moved(-film.start_time_s)) for track in tracks]
 
-    def _ancillary(self, index: int, folder: Path) -> list[Track]:
+    def _ancillary(self, film: Probe, index: int, folder: Path) -> list[Track]:
         """The captions in a stream of ancillary data; one that cannot be read loses no other set."""
         try:
-            file = extract_ancillary(self._film.path, index, folder)
+            file = extract_ancillary(self._film.path, film, index, folder)
         except DamagedFilm:
             file = None
         tracks = self._read(f"stream {index}", None, file, "utf-8") if file else []

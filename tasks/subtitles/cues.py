@@ -12,8 +12,18 @@ from dataclasses import dataclass, field
 
 _MINUS = r"[-\u2212] ?"
 """Before a time that is earlier than the film: it is read as the film's start."""
-_TIME = r"(?:(\d{1,2}):)?(\d{1,2}):(\d{1,2})(?:[.,;](\d{1,3})|:(\d{3}))?"
-_TIMES = re.compile(rf"({_MINUS})?{_TIME} ?-{{1,3}} ?> ?({_MINUS})?{_TIME}(?![\d:.,])")
+_TIME = r"(?:(\d{1,9}):)?(\d{1,2}):(\d{1,2})(?:[.,;](\d{1,3})|:(\d{3}))?"
+LATEST_HOURS = 100
+"""From here on no film is."""
+_ARROW = r" ?(?:[-\u2013\u2014]{1,3} ?>|=>|\u2192) ?"
+_TIMES = re.compile(rf"({_MINUS})?{_TIME}{_ARROW}({_MINUS})?{_TIME}(?![\d:.,])")
+_WHOLE_TIME = rf"(?:{_MINUS})?\d{{1,9}}:\d\d:\d\d[.,]\d{{1,3}}"
+_PAIRS = re.compile(rf"({_WHOLE_TIME})(?: ?, ?| ?- ?| )({_WHOLE_TIME})")
+"""Times without an arrow, as SubViewer (`.sub`) and SBV have them: nothing else stands in their line."""
+_BEGINS = re.compile(r"[-\d\u2212\ufffd]")
+_BROKEN_CUE = re.compile(r"[-\d\u2212\ufffd][^a-zA-Z<>]* ?-->[^a-zA-Z<>]*\d")
+"""A line that is nothing but the times of a cue, written as nobody reads them."""
+_LINE_BREAK = re.compile(r"\[br\]", re.IGNORECASE)
 _BROKEN_TIMES = re.compile(r"[\d\ufffd] ?-->|--> ?[\d\ufffd]")
 _NUMBER = re.compile(r"[\d\ufffd]{1,8}")
 _NOT_TEXT = re.compile(r"(NOTE|STYLE|REGION|X-TIMESTAMP-MAP)(?![a-z])")
@@ -31,10 +41,14 @@ class SubtitleCue:
 
 @dataclass(frozen=True)
 class Cues:
-    """text: the cues alone, well written. broken: how many were left out, since their times cannot be read."""
+    """text: the cues alone, well written. broken: how many were left out, since their times cannot be read.
+
+    form: `srt`, `vtt` or `microdvd`; '' where the text is none of these.
+    """
 
     text: str
-    broken: int
+    broken: int = 0
+    form: str = ""
 
 
 def well_written(lines: Sequence[str]) -> Cues | None:
@@ -43,8 +57,12 @@ def well_written(lines: Sequence[str]) -> Cues | None:
     lines: with blanks around them and runs of blanks made one; a line of blanks alone is one blank, an empty one ''.
     """
     is_vtt = next((line for line in lines if line.strip()), "").startswith("WEBVTT")
-    if not is_vtt and not any(_TIMES.match(line) for line in lines):
-        return None
+    has_arrows = any(_TIMES.match(line) or (_is_broken(line) and _BEGINS.match(line)) for line in lines)
+    if not is_vtt and not has_arrows:
+        if not any(_PAIRS.fullmatch(line) for line in lines):
+            return None
+        paired = [pair.expand(r"\1 --> \2") if (pair := _PAIRS.fullmatch(line)) else line for line in lines]
+        lines = [part for line in paired for part in _LINE_BREAK.split(line)]
     cues: list[SubtitleCue] = []
     for number, line in enumerate(lines):
         times = _times_of(line, "." if is_vtt else ",")
@@ -59,15 +77,23 @@ def well_written(lines: Sequence[str]) -> Cues | None:
     blocks = ["\n".join([*([] if is_vtt else [str(n)]), cue.times, *cue.text]) for n, cue in enumerate(whole, 1)]
     # The parser takes a number at the end of a text for the next cue's: the last cue has one behind it too.
     end = [] if is_vtt else [str(len(whole) + 1)]
-    return Cues("\n".join([*head, "\n\n".join([*blocks, *end])]), len(cues) - len(whole))
+    text = "\n".join([*head, "\n\n".join([*blocks, *end])]) if whole or not cues else ""
+    return Cues(text, len(cues) - len(whole), "vtt" if is_vtt else "srt")
+
+
+def _is_broken(line: str) -> bool:
+    """Whether a line is a cue's times that cannot be read."""
+    return bool(_BROKEN_CUE.match(line) or (":" in line and _BROKEN_TIMES.search(line)))
 
 
 def _times_of(line: str, point: str = ",") -> str | None:
     """A cue's times as the parser reads them, '' for times that are broken, None for a line of text."""
     found = _TIMES.match(line)
     if found is None:
-        return "" if _BROKEN_TIMES.search(line) else None
+        return "" if _is_broken(line) else None
     parts = [part or "" for part in found.groups()]
+    if max(int(parts[place] or 0) for place in (1, 7)) >= LATEST_HOURS:
+        return ""
     begin, end = (
         f"00:00:00{point}000"
         if minus

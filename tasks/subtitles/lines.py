@@ -6,7 +6,7 @@ import html
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from cinelake.errors import BadSubtitles
 from tasks.subtitles.cues import Cues, well_written, without_repeats
 from tasks.subtitles.encodings import guessed_encoding, switched_encoding, utf16_without_mark
-from tasks.subtitles.other_formats import is_ttml, languages_of, parse_other
+from tasks.subtitles.other_formats import is_sami, is_ttml, languages_of, lines_alone, parse_other
 
 if TYPE_CHECKING:
     import pysubs2
 
-SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".sub", ".smi", ".sami", ".ttml", ".dfxp", ".mpl")
+SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".sub", ".smi", ".sami", ".ttml", ".dfxp", ".mpl", ".sbv")
 MAX_BYTES = 8 << 20
 """A film's subtitles are about 100 kB; what is larger is no subtitles."""
 MAX_LINE = 5_000
@@ -28,7 +28,7 @@ MAX_EVENT = 20_000
 """Characters, markup included, of what is shown at once."""
 FORMATS = ("srt", "vtt", "ass", "ssa")
 """Those of the first suffixes, which are read by our rules; any file may hold another one that pysubs2 knows: MicroDVD
-(.sub), SAMI, TTML (.dfxp too), MPL2."""
+(.sub), SAMI, TTML (.dfxp too), MPL2. SubViewer (.sub) and SBV are SubRip without arrows."""
 PARSERS_RAISE = (
     *(ValueError, ArithmeticError, LookupError, AttributeError, TypeError, NameError, SyntaxError, RuntimeError),
 )
@@ -39,6 +39,7 @@ MAX_OTHER_BYTES = 512 << 10
 """Of a file in another format: pysubs2 reads some of them in quadratic time."""
 USUAL_FIELDS = (*("layer", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text"),)
 """Of an event of SubStation Alpha; the first one is `marked` in its older version."""
+_EVENT_TIME = re.compile(r"-?\d{1,2}:\d{1,2}:\d{1,2}(?:[.,]\d{1,3})?")
 HEAD = 10_000
 """By so many characters the format of a text is known."""
 MOST_DAMAGED, SOME_TEXT, MORE_GOOD = 0.01, 40, 4
@@ -107,7 +108,7 @@ def read_sets(file: Path, encoding: str | None = None, fps: float | None = None)
 
 def _lines_of(read: _Text, file: Path, fps: float | None) -> CueLines:
     cues = _tidy(read.text, file)
-    lines = _in_order(_events(cues.text, file, fps) if cues.text.strip() else [])
+    lines = _in_order(_events(cues, file, fps) if cues.text.strip() else [])
     return CueLines(lines.lines, lines.dropped + cues.broken, read.bad_bytes, read.guessed)
 
 
@@ -181,42 +182,49 @@ def _tidy(text: str, file: Path) -> Cues:
     Raises `BadSubtitles` for lines that no subtitles have.
     """
     if is_ttml(text[:HEAD]):
-        return Cues(text, 0)
-    lines = [" ".join(line.split()) or line[:1] for line in text.replace("\0", "").splitlines()]
+        return Cues(text)
+    ended = text.replace("\0", "").replace("\r\r\n", "\n")
+    lines = [" ".join(line.split()) or line[:1] for line in ended.splitlines()]
     longest = max(map(len, lines), default=0)
     if longest > MAX_LINE:
         raise BadSubtitles(f"{file.name} is no file of subtitles: one line has {longest:,} characters")
-    return well_written(lines) or Cues("\n".join(line for line in lines if line.strip()), 0)
+    cues = well_written(lines) or substation_alone(lines) or lines_alone(lines)
+    if cues.broken and not cues.text.strip():
+        raise BadSubtitles(f"{file.name} has {cues.broken} cues, and of none can the times be read")
+    return cues
 
 
-def _events(text: str, file: Path, fps: float | None) -> list[SubtitleLine]:
+def _events(cues: Cues, file: Path, fps: float | None) -> list[SubtitleLine]:
     import pysubs2
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _shown(_parsed(text, file, fps), file)
+            return _shown(_parsed(cues, file, fps), file)
     except (pysubs2.exceptions.Pysubs2Error, *PARSERS_RAISE) as error:
         raise BadSubtitles(f"{file.name} has no subtitles of {', '.join(SUFFIXES)} in it: {error}") from error
 
 
-def _parsed(text: str, file: Path, fps: float | None) -> pysubs2.SSAFile:
+def _parsed(cues: Cues, file: Path, fps: float | None) -> pysubs2.SSAFile:
     """What pysubs2 makes of a text; tags of SubRip and WebVTT are kept, for its way of removing them is quadratic."""
     import pysubs2
 
-    head = text[:HEAD]
-    detected = "ttml" if is_ttml(head) else _without_styles(head) or pysubs2.formats.autodetect_format(head)
+    text, head = cues.text, cues.text[:HEAD]
+    if cues.form in FORMATS:
+        return pysubs2.SSAFile.from_string(text, cues.form, keep_html_tags=True)
+    own = "ttml" if is_ttml(head) else "sami" if is_sami(head) else _without_styles(head)
+    detected = cues.form or own or pysubs2.formats.autodetect_format(head)
     if detected not in (*FORMATS, "ttml") and len(text) > MAX_OTHER_BYTES:
         raise BadSubtitles(
             f"{file.name} holds {detected}, of which at most {MAX_OTHER_BYTES >> 10} KiB are read: convert it to .srt"
         )
+    if detected == "srt":
+        raise BadSubtitles(f"{file.name} has times that are those of no cues: convert it to .srt")
     if detected not in FORMATS:
         other = parse_other(text, detected, fps)
         if not other.events:
             raise BadSubtitles(f"{file.name} holds {detected} without a line of subtitles: is it whole?")
         return other
-    if detected in ("ass", "ssa"):
-        text = "\n".join(_in_usual_order(line for line in text.split("\n") if not _is_torn_heading(line)))
     return pysubs2.SSAFile.from_string(text, detected, keep_html_tags=True)
 
 
@@ -228,20 +236,30 @@ def _without_styles(head: str) -> str:
     return "ass" if "v4.00+" in sections else "ssa"
 
 
-def _in_usual_order(lines: Iterable[str]) -> Iterator[str]:
-    """Events with the fields that pysubs2 takes them to have, whatever fields, in whatever order, the file says."""
+def substation_alone(lines: Sequence[str]) -> Cues | None:
+    """SubStation Alpha whose events have the fields that pysubs2 takes them to have, whatever the file says.
+
+    What has times that cannot be read is left out. None where the text is something else.
+    """
+    if not any(line.lower().startswith(("[script info]", "[events]", "[v4")) for line in lines):
+        return None
     fields: tuple[str, ...] = USUAL_FIELDS
     in_events = False
-    for line in lines:
+    kept: list[str] = []
+    broken = 0
+    for line in (line for line in lines if line.strip() and not _is_torn_heading(line)):
         kind, _, content = line.partition(":")
         in_events = line.lower().startswith("[events]") or (in_events and not line.startswith("["))
         if in_events and kind == "Format":
             fields = tuple(field.strip().lower() for field in content.split(","))
-        elif in_events and kind in ("Dialogue", "Comment") and fields[1:] != USUAL_FIELDS[1:]:
-            own = dict(zip(fields, content.strip().split(",", len(fields) - 1), strict=False))
-            yield f"{kind}: " + ",".join(own.get(name, "" if name == "text" else "0") for name in USUAL_FIELDS)
-            continue
-        yield line
+        elif in_events and kind in ("Dialogue", "Comment"):
+            own = dict(zip(fields, (part.strip() for part in content.split(",", len(fields) - 1)), strict=False))
+            if not all(_EVENT_TIME.fullmatch(own.get(name, "")) for name in ("start", "end")):
+                broken += kind == "Dialogue"
+                continue
+            line = f"{kind}: " + ",".join(own.get(name, "" if name == "text" else "0") for name in USUAL_FIELDS)
+        kept.append(line)
+    return Cues("\n".join(kept), broken)
 
 
 def _is_torn_heading(line: str) -> bool:
@@ -298,7 +316,7 @@ def _without_overrides(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Without entities (`&amp;`), signs that cannot be seen, and empty lines."""
-    seen = "".join(sign for sign in html.unescape(text) if sign == "\n" or sign.isprintable())
+    seen = "".join(sign for sign in html.unescape(text) if sign.isspace() or sign.isprintable())
     return "\n".join(line for line in (" ".join(part.split()) for part in seen.split("\n")) if line)
 
 

@@ -66,7 +66,14 @@ BY_PICTURES = "{%d}{%d}Hello\n"
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("film.smi", SAMI), ("film.ttml", TTML), ("film.dfxp", TTML), ("film.mpl", "[5][13]Hello\n"), ("film.sub", "")],
+    [
+        ("film.smi", SAMI),
+        ("film.ttml", TTML),
+        ("film.dfxp", TTML),
+        ("film.mpl", "[5][13]Hello\n"),
+        ("film.sbv", "0:00:00.500,0:00:01.300\nHello\n"),
+        ("film.sub", ""),
+    ],
 )
 def test_files_of_other_kinds_beside_the_film_are_read(film: Path, name: str, text: str) -> None:
     fps = probe(str(film)).video.fps

@@ -106,6 +106,14 @@ FOUND: dict[str, tuple[str, list[str]]] = {
         "WEBVTT\n\n1\n00:01.000 --> 00:02.000\na\n\nNOTE b\n\nx\n00:03.000 --> 00:04.000\nc\n",
         ["a", "c"],
     ),
+    "arrows of other signs": (
+        cue("a", "00:00:01,000 → 00:00:02,000") + cue("b", "00:00:03,0 –> 00:00:04,0"),
+        ["a", "b"],
+    ),
+    "an arrow within a text": (cue("It is 5 --> 6 now"), ["It is 5 --> 6 now"]),
+    "blanks that are entities": ("WEBVTT\n\n00:01.0 --> 00:02.0\na&nbsp;b&emsp;c\n", ["a b c"]),
+    "lines that end twice": ((cue("a") + cue("b", number="2")).replace("\n", "\r\r\n"), ["a", "b"]),
+    "hours of three digits": (cue("a", "001:00:01,000 --> 001:00:02,000"), ["a"]),
     "times that cannot be read": (
         cue("a") + cue("lost", "00:00:x3,000 --> 00:00:04,000", "2") + cue("c", number="3"),
         ["a", "c"],
@@ -126,9 +134,21 @@ def test_a_line_that_rolls_has_the_time_when_it_first_appears(tmp_path: Path) ->
     assert [(line.start_s, line.end_s) for line in lines] == [(0.16, 2.32), (2.32, 4.319)]
 
 
-def test_cues_whose_times_cannot_be_read_are_counted(tmp_path: Path) -> None:
-    (tmp_path / "film.srt").write_text(FOUND["times that cannot be read"][0])
-    assert read_lines(tmp_path / "film.srt").dropped == 1
+BAD_TIMES = ["00:00:x3,000 --> 00:00:04,000", "100:00:01,000 --> 100:00:02,000", "1.5 --> 2.5", "00:00:01,0000 --> 2"]
+
+
+@pytest.mark.parametrize("times", BAD_TIMES)
+def test_cues_whose_times_cannot_be_read_are_counted(tmp_path: Path, times: str) -> None:
+    (tmp_path / "film.srt").write_text(cue("a") + cue("lost", times, "2"))
+    lines = read_lines(tmp_path / "film.srt")
+    assert ([line.text for line in lines.lines], lines.dropped) == (["a"], 1)
+
+
+@pytest.mark.parametrize("times", BAD_TIMES)
+def test_a_file_of_which_no_times_can_be_read_is_refused_and_never_shifted(tmp_path: Path, times: str) -> None:
+    (tmp_path / "film.srt").write_text(cue("lost", times))
+    with pytest.raises(BadSubtitles, match="of none can the times be read"):
+        read_lines(tmp_path / "film.srt")
 
 
 LONG = [f"line {n} is said" for n in range(20)]

@@ -34,16 +34,56 @@ def test_microdvd_that_says_no_rate_counts_the_pictures_of_the_film(tmp_path: Pa
     assert spans(read(tmp_path, "{1}{1}Ten\n{25}{50}Hello\n", fps=25.0)) == [(1.0, 2.0, "Hello")]
 
 
+def test_microdvd_without_an_end_is_shown_until_the_next_text(tmp_path: Path) -> None:
+    lines = read(tmp_path, "{DEFAULT}{}{C:$ff}\n{10}{}Hi\n{30}{40}Ho\n{50}{}Bye\n", fps=10.0)
+    assert (spans(lines), lines.dropped) == ([(1.0, 3.0, "Hi"), (3.0, 4.0, "Ho"), (5.0, 10.0, "Bye")], 0)
+
+
+@pytest.mark.parametrize("pair", ["00:00:01.00,00:00:03.50\nHi[br]there\n", "0:00:01.000,0:00:03.500\nHi\nthere\n"])
+def test_subviewer_and_sbv_have_no_arrows(tmp_path: Path, pair: str) -> None:
+    lines = read(tmp_path, f"[INFORMATION]\n[END INFORMATION]\n[COLF]&HFFFFFF,[SIZE]18\n{pair}\n")
+    assert spans(lines) == [(1.0, 3.5, "Hi\nthere")]
+
+
+BROKEN = {
+    "SubViewer": "0:00:01.00,0:00:02.00\nHello\n\n100:00:01.00,100:00:02.00\nlost\n",
+    "MicroDVD": "{10}{20}Hello\n{30}{4o}lost\n{50}{40}lost\n",
+    "MPL2": "[10][20]Hello\n[30][4o]lost\n[50][50]lost\n",
+    "SubStation Alpha": "[Script Info]\n[Events]\nFormat: Start, End, Text\nDialogue: 0:00:01.00,0:00:02.00,Hello\n"
+    "Dialogue: 0:00:03:50,0:00:04.00,lost\nDialogue: 100:00:01.00,100:00:02.00,lost\n",
+    "SAMI": "<sami><body><sync start=1000><p>Hello<sync start=o><p>lost<sync start=2000><p>&nbsp;</body></sami>",
+}
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
+def test_one_text_without_a_time_costs_no_other_and_is_counted(tmp_path: Path, text: str) -> None:
+    lines = read(tmp_path, text, fps=10.0)
+    assert spans(lines) == [(1.0, 2.0, "Hello")]
+    assert lines.dropped == text.count("lost")
+
+
+@pytest.mark.parametrize("text", ["Scenarist_SCC V1.0\n00:00:01:00\t9420 94ae\n", "00:00:01:00 , 00:00:02:00 , Hi\n"])
+def test_times_that_count_pictures_are_not_taken_for_seconds(tmp_path: Path, text: str) -> None:
+    with pytest.raises(BadSubtitles, match="count pictures"):
+        read(tmp_path, text)
+
+
 SUBSTATION = "[Script Info]\n[Events]\nFormat: Start, End, Text\nDialogue: -0:00:01.00,0:00:02.00,Hello\n"
 
 
 @pytest.mark.parametrize(
     "text",
-    ["[-10][20]Hello\n", "-00:00:01,000 --> 00:00:02,000\nHello\n", "− 00:01,000 --> 00:02,000\nHello\n", SUBSTATION],
-    ids=["MPL2", "SubRip", "SubRip with a sign of its own", "SubStation Alpha"],
+    [
+        "[-10][20]Hello\n",
+        "{-10}{20}Hello\n",
+        "-00:00:01,000 --> 00:00:02,000\nHello\n",
+        "− 00:01,000 --> 00:02,000\nHello\n",
+        SUBSTATION,
+    ],
+    ids=["MPL2", "MicroDVD", "SubRip", "SubRip with a sign of its own", "SubStation Alpha"],
 )
 def test_what_begins_before_the_film_is_shown_from_its_start(tmp_path: Path, text: str) -> None:
-    lines = read(tmp_path, text)
+    lines = read(tmp_path, text, fps=10.0)
     assert (spans(lines), lines.dropped) == ([(0.0, 2.0, "Hello")], 0)
 
 

@@ -38,8 +38,8 @@ def read(folder: Path, films: str = "films") -> Catalogue:
     return read_catalogue(CatalogueSettings(films=films), folder.parent)
 
 
-def read_list(folder: Path, text: str) -> Catalogue:
-    (folder.parent / "films.csv").write_text(text, encoding="utf-8")
+def read_list(folder: Path, text: str, encoding: str = "utf-8") -> Catalogue:
+    (folder.parent / "films.csv").write_text(text, encoding=encoding)
     return read_catalogue(CatalogueSettings(list="films.csv"), folder.parent)
 
 
@@ -225,6 +225,11 @@ def test_what_spreadsheets_write_before_the_header_is_passed_over_and_lines_keep
     found = read_list(films, "sep=;\n\nuri;title\nfilms/a.mp4;A\n;no uri\n")
     assert [film.title for film in found.films] == ["A"]
     assert [problem.line for problem in found.problems] == [5]
+
+
+def test_a_list_that_a_spreadsheet_saved_as_unicode_text_is_read(films: Path) -> None:
+    add(films, "a.mp4")
+    assert [film.title for film in read_list(films, "uri\ttitle\nfilms/a.mp4\tÉté\n", "utf-16").films] == ["Été"]
 
 
 def test_the_short_form_of_a_file_s_uri_is_one_too(films: Path) -> None:

@@ -39,7 +39,14 @@ def test_cells_of_films_with_a_few_bad_pictures_are_found(lake, use_cache):
     commit_marks(lake, "dune", run={"decode": {"errors": 0, "frames": 50}})
     index = Index(lake, use_cache=use_cache)
     index.cells("marks")
-    assert index.with_decode_errors("marks") == {"casablanca"}
+    assert index.with_decode_fact("marks", "errors") == {"casablanca"}
+
+
+def test_cells_of_films_with_holes_in_their_sound_are_found(lake):
+    commit_marks(lake, "casablanca", run={"decode": {"errors": 0, "sound_holes_s": 2.5}})
+    index = Index(lake)
+    index.cells("marks")
+    assert index.with_decode_fact("marks", "sound_holes_s") == {"casablanca"}
 
 
 @pytest.fixture

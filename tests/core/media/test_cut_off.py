@@ -322,3 +322,11 @@ def test_a_recording_with_large_holes_is_damaged(tmp_path: Path, film: Path) -> 
     path = with_a_hole(film, tmp_path / "film.ts", 0.3, 0.6)
     with pytest.raises(DamagedFilm, match=r"has holes: [23]\.\d s of its 10\.\d s"):
         read_film(str(path), probe(str(path)), [Recorder(clock=VideoClock())], deadline_s=60)
+
+
+def test_a_recording_whose_packets_come_twice_is_told_so(tmp_path: Path, film: Path) -> None:
+    path = with_a_hole(film, tmp_path / "film.ts", 0, 0)
+    data = path.read_bytes()
+    path.write_bytes(b"".join(data[at : at + 188] * 2 for at in range(0, len(data), 188)))
+    with pytest.raises(DamagedFilm, match="50% of its transport packets come twice"):
+        read_film(str(path), probe(str(path)), [Recorder(clock=VideoClock())], deadline_s=60)

@@ -9,7 +9,7 @@ from _films import remux
 from _recorder import Recorder
 
 from cinelake.errors import DamagedFilm, FilmMissing, ForbiddenInput, NotAFilm
-from cinelake.media.ffmpeg import run_ffmpeg, safe_input
+from cinelake.media.ffmpeg import run_ffmpeg, safe_input, words_of
 from cinelake.media.probe import probe
 from cinelake.media.reader import read_film
 from cinelake.spec.task import SoundStream, VideoClock, VideoStream
@@ -69,7 +69,7 @@ def test_ffmpeg_itself_opens_no_other_file_and_no_network(tmp_path, film, server
         path = tmp_path / "film.m3u8"
         path.write_text(pointers(target)[kind])
         fd = os.open(path, os.O_RDONLY)
-        options = [word for name, value in safe_input(fd).items() for word in (f"-{name}", value)]
+        options = words_of(safe_input(fd))
         done = run_ffmpeg([*options, "-i", "fd:", "-f", "null", "-"], deadline_s=20, pass_fds=[fd])
         os.close(fd)
         assert done.returncode != 0

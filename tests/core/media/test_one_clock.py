@@ -10,9 +10,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from _films import X264, make_film
+from _films import X264, make_film, remux
 from _recorder import Recorder
 
+from cinelake.errors import DamagedFilm
 from cinelake.media.clock import read_clock
 from cinelake.media.ffmpeg import run_ffmpeg
 from cinelake.media.probe import probe
@@ -203,3 +204,52 @@ def test_its_length_is_the_film_s_or_unknown(drawn):
         assert known is None or master.name == "joined.ts"
     else:
         assert known == pytest.approx(master.duration_s, abs=master.near)
+
+
+JUMPS_AHEAD = "setts=pts=if(eq(N\\,20)\\,PTS+3/TB\\,PTS)"
+AS_STORED = "setts=pts=DTS+mod(N\\,2)*0.04/TB"
+
+
+@pytest.mark.parametrize(
+    ("name", "times"), [("film.mp4", JUMPS_AHEAD), ("film.mkv", JUMPS_AHEAD), ("film.mkv", AS_STORED)]
+)
+def test_pictures_whose_times_go_back_are_not_moved_in_silence(tmp_path: Path, name: str, times: str) -> None:
+    drawn = make_film(tmp_path / "drawn.mp4", "testsrc=d=2:s=64x48:r=25", options=[*X264, "-bf", "0"])
+    path = remux(drawn, tmp_path / name, "-bsf:v", times)
+    with pytest.raises(DamagedFilm, match=r"goes back: \d+ of 50 pictures"):
+        read_film(str(path), probe(str(path)), [Recorder(clock=VideoClock())], deadline_s=60)
+
+
+def test_a_lone_picture_is_at_the_film_s_start(tmp_path: Path) -> None:
+    path = make_film(
+        tmp_path / "film.mpg", "testsrc=d=1:s=64x48:r=25", options=["-c:v", "mpeg2video", "-frames:v", "1"]
+    )
+    seen = Recorder(clock=VideoClock())
+    read_film(str(path), probe(str(path)), [seen], deadline_s=60)
+    assert seen.column("clock", "times_s").tolist() == [0.0]
+    assert seen.column("clock", "durations_s").tolist() == pytest.approx([0.04])
+
+
+@pytest.mark.parametrize("name", ["film.ts", "film.mpg", "film.mkv"])
+def test_pictures_that_begin_long_after_the_sound_are_where_they_belong(tmp_path: Path, name: str) -> None:
+    codecs = ["-c:v", "mpeg2video", "-c:a", "mp2", "-af", "asetpts=PTS", "-vf", "setpts=PTS+20/TB", "-fps_mode", "vfr"]
+    path = make_film(tmp_path / name, "testsrc=d=2:s=64x48:r=25", "sine=d=4", options=codecs)
+    seen = Recorder(clock=VideoClock())
+    read_film(str(path), probe(str(path)), [seen], deadline_s=60)
+    assert seen.column("clock", "times_s")[[0, -1]] == pytest.approx([20.0, 21.96], abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["film.ts", "film.mpg", "film.mkv"])
+@pytest.mark.parametrize("pauses", ["pictures", "sound"])
+def test_one_that_pauses_long_while_the_other_goes_on_is_where_it_belongs(
+    tmp_path: Path, name: str, pauses: str
+) -> None:
+    gone = "'not(between(t,3,18))'"
+    left_out = ["-vf", f"select={gone}"] if pauses == "pictures" else ["-af", f"aselect={gone}"]
+    codecs = ["-c:v", "mpeg2video", "-c:a", "mp2", "-fps_mode", "vfr", *left_out]
+    path = make_film(tmp_path / name, "testsrc=d=20:s=64x48:r=25", "sine=d=20", options=codecs)
+    seen = Recorder(clock=VideoClock(), sound=SoundStream(8000))
+    reading = read_film(str(path), probe(str(path)), [seen], deadline_s=60)
+    assert seen.column("clock", "times_s")[-1] == pytest.approx(19.96, abs=0.05)
+    assert len(seen.samples("sound")) / 8000 == pytest.approx(20.0, abs=0.1)
+    assert reading.sound_hole_s == pytest.approx(15.0 if pauses == "sound" else 0.0, abs=0.2)

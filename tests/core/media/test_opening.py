@@ -7,7 +7,7 @@ import pytest
 from _films import X264, make_film, remux
 from _recorder import Recorder
 
-from cinelake.errors import DamagedFilm
+from cinelake.errors import DamagedFilm, NotAFilm
 from cinelake.media.probe import probe
 from cinelake.media.reader import read_film
 from cinelake.spec.film import Probe
@@ -53,3 +53,17 @@ def test_sound_that_begins_later_has_its_rate_and_its_start(tmp_path: Path) -> N
     sound = probe(str(silent)).audio
     assert sound is not None
     assert (sound.sample_rate, sound.start_s) == (48000, pytest.approx(4, abs=0.05))
+
+
+@pytest.mark.parametrize("sources", [("testsrc=d=1:s=64x48:r=25",), ("sine=d=1",)], ids=["pictures", "sound"])
+def test_an_encrypted_film_is_refused_in_words(tmp_path: Path, sources: tuple[str, ...]) -> None:
+    drawn = make_film(tmp_path / "drawn.mp4", *sources, options=["-c:a", "aac", "-c:v", "libx264"])
+    keys = [
+        "-encryption_key",
+        "76a6c65c5ea762046bd749a2e632ccbb",
+        "-encryption_kid",
+        "a7e61c373e219033c21091fa607bf3b8",
+    ]
+    path = remux(drawn, tmp_path / "film.mp4", "-encryption_scheme", "cenc-aes-ctr", *keys)
+    with pytest.raises(NotAFilm, match="encrypted"):
+        probe(str(path))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cinelake.media import restarts
 from cinelake.media.file_bytes import FileBytes
 from cinelake.media.restarts import take_turns
 
@@ -35,6 +36,16 @@ def says(folder: Path, spans: Iterable[tuple[float, float]], packs_a_second: int
 @pytest.mark.parametrize("turn_s", [1, 10, 60])
 def test_two_angles_of_a_film_take_turns(tmp_path: Path, turn_s: int) -> None:
     assert says(tmp_path, [(at, at + turn_s) for at in range(0, 240, turn_s) for _ in range(2)])
+
+
+@pytest.mark.parametrize("angles", [3, 9])
+def test_many_angles_of_a_film_take_turns(tmp_path: Path, angles: int) -> None:
+    assert says(tmp_path, [(at, at + 10) for at in range(0, 60, 10) for _ in range(angles)])
+
+
+def test_short_turns_within_a_large_file_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restarts, "PLACES", 16)
+    assert says(tmp_path, [(at, at + 1) for at in range(240) for _ in range(2)])
 
 
 @pytest.mark.parametrize("lengths", [(348.5, 359.4, 306.7, 301.3), (344.1, 305.4, 338.1, 350.8)], ids=str)

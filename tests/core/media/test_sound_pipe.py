@@ -27,12 +27,15 @@ def test_sound_that_starts_late_is_preceded_by_silence(draw, read):
     assert not samples[:31900].any()
     assert np.abs(samples[32100:33000]).max() > 0.1
     assert len(samples) == pytest.approx(64000, abs=50)
+    assert seen.report.sound_hole_s == 0.0
 
 
 def test_a_hole_in_the_sound_is_filled_with_silence(draw, read):
     hole = "aselect='not(between(t,1,3))'"
     options = ["-c:v", "libx264", "-c:a", "pcm_s16le", "-af", hole, "-map", "0", "-map", "1"]
-    samples = read(draw("hole.mkv", "testsrc2=d=4:s=64x64", "sine=d=4", options=options), s=SoundStream()).samples("s")
+    seen = read(draw("hole.mkv", "testsrc2=d=4:s=64x64", "sine=d=4", options=options), s=SoundStream())
+    samples = seen.samples("s")
+    assert seen.report.sound_hole_s == pytest.approx(2.0, abs=0.1)
     assert not samples[18000:46000].any()
     assert np.abs(samples[50000:]).max() > 0.1
 
