@@ -3,8 +3,8 @@
 It looks at the 48 × 48 grey patches of table `faces`. `network: seed` is the reference: 64-64, 128-128 and 256 filters,
 each pooled and normalised, and a dense layer of 512. The default, `recogniser`, begins from a network that tells people
 apart (dlib's, whose weights come inside a package) and learns from a few hundred faces what others need thousands for.
-`light` begins from nothing: residual blocks from half the size on, the last of separable convolutions. What to expect
-of a training: `benchmarks/fer2013.py`.
+`light` begins from nothing: residual blocks from half the size on, the last of separable convolutions. A face is judged
+in three views (`views`), each mirrored too. What to expect of a training: `benchmarks/fer2013.py`.
 
     models:
       expressions: {labels: expressions}                                    # recogniser, 20 epochs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,9 @@ from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.task import TableReader
 from models.expressions.config import Config
 from models.expressions.networks import EMOTIONS, SIDE
+
+TURNS_DEG = {1: (0.0,), 3: (0.0, 6.0, -6.0)}
+"""How a face is turned in each view, by the number of views."""
 
 
 def reads(_config: Config) -> list[str]:
@@ -61,6 +64,23 @@ def _rows_of_faces(picture: Array, features: Arrays) -> dict[tuple[int, int | No
     return rows
 
 
-def mirrored(patches: Array) -> Array:
-    """(…, 48, 48), left and right exchanged."""
-    return patches[:, :, ::-1]
+def seen(patches: Array, views: int) -> Iterator[Array]:
+    """The patches (T, 48, 48) as they are judged: they and their mirror images, turned as `TURNS_DEG[views]` says.
+
+    Turned after they were mirrored, so that a face and its mirror image are seen in the very same views.
+    """
+    import cv2
+
+    middle = ((SIDE - 1) / 2, (SIDE - 1) / 2)
+    for turn_deg in TURNS_DEG[views]:
+        matrices = np.tile(cv2.getRotationMatrix2D(middle, turn_deg, 1.0), (len(patches), 1, 1))
+        for way in (patches, patches[:, :, ::-1]):
+            yield moved(way, matrices) if turn_deg and len(patches) else way
+
+
+def moved(patches: Array, matrices: Array) -> Array:
+    """Each patch by an affine map of its own, (T, 2, 3); beyond its edge it goes on as its mirror image."""
+    import cv2
+
+    pairs, size = zip(patches, matrices, strict=True), (SIDE, SIDE)
+    return np.stack([cv2.warpAffine(patch, matrix, size, borderMode=cv2.BORDER_REFLECT) for patch, matrix in pairs])

@@ -18,7 +18,7 @@ from cinelake.spec.example import Example
 from cinelake.spec.model import Scores, Trained
 from models.expressions import pretrained
 from models.expressions.config import Config
-from models.expressions.features import mirrored
+from models.expressions.features import moved, seen
 from models.expressions.networks import EMOTIONS, SIDE, build, parted
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, tra
         network, progress = fit_network(faces, watched, config, training)
     counts = np.bincount(faces.emotion, minlength=len(EMOTIONS)).tolist()
     facts: dict[str, Any] = {"emotions": list(EMOTIONS), "faces": dict(zip(EMOTIONS, counts, strict=True))}
+    facts["views"] = config.views
     if config.network == "recogniser":
         facts["begins_from"] = pretrained.BEGINNING
     return Trained(network, {}, {**facts, "best_epoch": progress.best_epoch + 1, "validation_accuracy": progress.best})
@@ -96,7 +97,7 @@ def fit_network(learn: Faces, stop: Faces, config: Config, training: Training) -
         average,
         _State([*optimizer.variables, *learner.variables]),
         _epoch(learner, average, optimizer, learn, config, training.seed),
-        _validate(average, stop, optimizer),
+        _validate(average, stop, optimizer, config.views),
         training,
         epochs=config.recipe.epochs + config.recipe.again,
         monitor="accuracy" if len(stop) else "steps",
@@ -208,8 +209,8 @@ def _step(learner: Any, average: Any, optimizer: Any, smoothing: float) -> Calla
     return lambda patch, emotion, weight: compiled(patch, emotion.astype(np.int32), weight)
 
 
-def _validate(network: Any, stop: Faces, optimizer: Any) -> Callable[[], Scores]:
-    """Accuracy and loss on the validation faces, each seen both ways round as in inference; steps so far."""
+def _validate(network: Any, stop: Faces, optimizer: Any, views: int) -> Callable[[], Scores]:
+    """Accuracy and loss on the validation faces, each seen in as many views as in inference; steps so far."""
     tf = import_tensorflow()
     spec = tf.TensorSpec([None, *network.inputs[0].shape[1:]], tf.float32)
     output = tf.function(lambda patch: network(patch, training=False), input_signature=[spec])
@@ -222,8 +223,7 @@ def _validate(network: Any, stop: Faces, optimizer: Any) -> Callable[[], Scores]
         steps = {"steps": float(optimizer.iterations)}
         if not len(stop):
             return steps
-        both = [parted(run(patches))["probabilities"] for patches in (stop.patch, mirrored(stop.patch))]
-        shares = (both[0] + both[1]) / 2
+        shares = np.mean([parted(run(view))["probabilities"] for view in seen(stop.patch, views)], axis=0)
         loss = -np.log(np.maximum(shares[np.arange(len(stop)), stop.emotion], 1e-7)).mean()
         return {"accuracy": float((shares.argmax(axis=1) == stop.emotion).mean()), "loss": float(loss), **steps}
 
@@ -238,10 +238,9 @@ def vary(patches: Array, rng: np.random.Generator, strength: float = 1.0) -> Arr
     """
     if not strength:
         return patches.astype(np.float32)
-    moves = _moves(len(patches), rng, strength)
-    moved = np.stack([_moved(patch, move) for patch, move in zip(patches, moves, strict=True)])
+    shown = moved(patches, _moves(len(patches), rng, strength))
     exponents = np.exp(strength * DARKEST * rng.uniform(-1, 1, (len(patches), 1, 1)))
-    lit = 255 * (moved.astype(np.float32) / 255) ** exponents.astype(np.float32)
+    lit = 255 * (shown.astype(np.float32) / 255) ** exponents.astype(np.float32)
     _hide(lit, rng, strength)
     return lit
 
@@ -256,12 +255,6 @@ def _moves(count: int, rng: np.random.Generator, strength: float) -> Array:
     linear = np.moveaxis(np.array(rows), -1, 0)
     centre = middle + strength * SHIFT_PX * rng.uniform(-1, 1, (count, 2))
     return np.concatenate([linear, (centre - linear @ [middle, middle])[:, :, None]], axis=2)
-
-
-def _moved(patch: Array, matrix: Array) -> Array:
-    import cv2
-
-    return np.asarray(cv2.warpAffine(patch, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REFLECT))
 
 
 def _hide(patches: Array, rng: np.random.Generator, strength: float) -> None:

@@ -11,7 +11,7 @@ from cinelake.lake.spill import joined
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.example import Example
 from models.expressions.config import Config
-from models.expressions.features import mirrored
+from models.expressions.features import seen
 from models.expressions.networks import EMBEDDING, EMOTIONS, parted
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ ROWS_AT_ONCE = 1024
 
 
 def predict(artefact: Artefact, features: Arrays) -> Arrays:
-    """probabilities (T, 7) and embedding (T, 512): means over the face and its mirror image; emotion (T,) indices."""
+    """probabilities (T, 7) and embedding (T, 512): means over the views of the face; emotion (T,) indices."""
     patches = features["patch"]
-    parts = [_both_ways(artefact, patches[i : i + ROWS_AT_ONCE]) for i in range(0, len(patches), ROWS_AT_ONCE)]
+    parts = [_judged(artefact, patches[i : i + ROWS_AT_ONCE]) for i in range(0, len(patches), ROWS_AT_ONCE)]
     empty = {
         "probabilities": np.zeros((0, len(EMOTIONS)), np.float32),
         "embedding": np.zeros((0, EMBEDDING), np.float32),
@@ -32,10 +32,11 @@ def predict(artefact: Artefact, features: Arrays) -> Arrays:
     return {**outputs, "emotion": outputs["probabilities"].argmax(axis=1)}
 
 
-def _both_ways(artefact: Artefact, patches: Array) -> Arrays:
+def _judged(artefact: Artefact, patches: Array) -> Arrays:
     """Some faces at a time are made real numbers: a long film's would fill the memory."""
-    both = [parted(artefact.run_rows(view[..., None])) for view in (patches, mirrored(patches))]
-    return {name: (both[0][name] + both[1][name]) / 2 for name in both[0]}
+    views = artefact.facts.get("views", 1)
+    each = [parted(artefact.run_rows(view[..., None])) for view in seen(patches, views)]
+    return {name: np.asarray(np.mean([one[name] for one in each], axis=0)) for name in each[0]}
 
 
 def baseline(examples: Sequence[Example], _config: Config) -> Callable[[Arrays], Arrays]:

@@ -14,10 +14,10 @@ from cinelake.lake.artefact import StoredArtefact, write_artefact
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.example import Example
+from cinelake.spec.model import Trained
 from cinelake.spec.training import StopTraining, Training
 from models.expressions import MODEL
 from models.expressions.config import LABELS, Config
-from models.expressions.features import mirrored
 from models.expressions.fitting import batch_of, class_weights, optimizer_of, vary
 from models.expressions.networks import EMBEDDING, EMOTIONS, build, parted
 from models.expressions.pretrained import start
@@ -88,7 +88,7 @@ def test_light_and_contrast_do_not_matter(artefact: Artefact) -> None:
 @pytest.mark.slow
 def test_a_face_and_its_mirror_image_show_the_same(artefact: Artefact) -> None:
     example = faces(20, 2)
-    turned = {**example.features, "patch": mirrored(example.features["patch"])}
+    turned = {**example.features, "patch": example.features["patch"][:, :, ::-1]}
     found = [MODEL.predict(artefact, features)["probabilities"] for features in (example.features, turned)]
     assert found[0] == pytest.approx(found[1], abs=1e-5)
 
@@ -106,6 +106,49 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     resumed = MODEL.train(learn, stop, config, Training(tmp_path / "killed")).network.get_weights()
     whole = MODEL.train(learn, stop, config, Training(tmp_path / "whole")).network.get_weights()
     assert all(np.allclose(one, other, atol=1e-6) for one, other in zip(resumed, whole, strict=True))
+
+
+def judges(folder: Path, views: dict[str, int]) -> Artefact:
+    """A network of one layer with random weights, of so many views."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Flatten(), keras.layers.Rescaling(0.01), keras.layers.Dense(len(EMOTIONS) + EMBEDDING)]
+    network = keras.Sequential([keras.Input((48, 48, 1)), *layers])
+    return write_artefact(folder, "expressions", Config(), Trained(network, {}, views))
+
+
+def test_a_face_is_told_by_the_mean_over_its_views(tmp_path: Path) -> None:
+    import cv2
+
+    artefact, patches = judges(tmp_path, {"views": 3}), faces(8).features["patch"]
+    each = []
+    for way in (patches, patches[:, :, ::-1]):
+        for degrees in (0, 6, -6):
+            turn = cv2.getRotationMatrix2D((23.5, 23.5), degrees, 1)
+            view = np.stack([cv2.warpAffine(patch, turn, (48, 48), borderMode=cv2.BORDER_REFLECT) for patch in way])
+            each.append(parted(artefact.run_rows(view[..., None])))
+    found = MODEL.predict(artefact, {"patch": patches})
+    for name in ("probabilities", "embedding"):
+        assert found[name] == pytest.approx(np.mean([view[name] for view in each], axis=0), abs=1e-5)
+    assert np.ptp([view["probabilities"] for view in each], axis=0).max() > 0.01
+
+
+def test_a_version_that_knows_of_no_views_sees_a_face_and_its_mirror_image(tmp_path: Path) -> None:
+    artefact, patches = judges(tmp_path, {}), faces(8).features["patch"]
+    both = [parted(artefact.run_rows(way[..., None]))["probabilities"] for way in (patches, patches[:, :, ::-1])]
+    assert MODEL.predict(artefact, {"patch": patches})["probabilities"] == pytest.approx((both[0] + both[1]) / 2)
+
+
+@pytest.mark.slow
+def test_the_faces_that_choose_the_epoch_are_seen_as_they_will_be(tmp_path: Path) -> None:
+    config, stop = Config(network="light", epochs=1, again=0, batch_size=16, views=3), faces(16, 1)
+    said: dict[str, float] = {}
+    training = Training(tmp_path, report=lambda _epoch, metrics: said.update(metrics))
+    trained = MODEL.train([faces(48)], [stop], config, training)
+    found = MODEL.predict(write_artefact(tmp_path / "artefact", "expressions", config, trained), stop.features)
+    loss = -np.log(found["probabilities"][np.arange(16), stop.targets["emotion"]]).mean()
+    assert said["val_loss"] == pytest.approx(loss, rel=0.02)
 
 
 @pytest.mark.parametrize(("step", "rate"), [(19, 1.752e-4), (20, 0.01), (25, 5.05e-3), (30, 1e-4)])
