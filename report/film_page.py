@@ -87,7 +87,7 @@ def write_film(
         uri=film.get("uri", ""),
         source="" if problem else source,
         technical=technical(film),
-        failed=tables.failed,
+        failed=[] if problem else tables.failed,
         figures=_tiles(counted),
         pictures=pictures,
         method=METHOD,
