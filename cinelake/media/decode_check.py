@@ -30,6 +30,9 @@ HOLES_S = 2.0
 DECLARES_DURATION = ("mov,", "matroska", "avi", "flv", "asf", "mxf", "wav", "nut", "flac", "wv", "tta", "ape")
 """Containers that state how long they are; elsewhere the duration is a guess from what is there."""
 
+NOT_READ_ON = "Error during demuxing: Not yet implemented"
+"""What ffmpeg says where it stops in the middle of a file, and ends as if that were the end."""
+
 SIGKILL = -9
 
 
@@ -94,6 +97,7 @@ def damage_of(path: str, probe: Probe, report: DecodeReport, returncode: int) ->
         or _too_damaged(path, report)
         or _cut_off(path, probe, report)
         or _joined(path, probe)
+        or _not_read_on(path, report)
         or _linked(path, probe)
         or _edited(path, probe)
         or _goes_back(path, report)
@@ -192,6 +196,14 @@ def _joined(path: str, probe: Probe) -> FilmError | None:
     return DamagedFilm(
         f"{message} ({share:.0%}) are lost or mixed with it; join them with a tool that writes one index"
     )
+
+
+def _not_read_on(path: str, report: DecodeReport) -> FilmError | None:
+    """A file that goes on in a way that ffmpeg does not read, as joined Ogg does with pictures and sound."""
+    if NOT_READ_ON not in report.log_tail:
+        return None
+    message = f"{path!r} is read for {report.duration_s:.1f} s only: what follows is not read (several films joined?)"
+    return DamagedFilm(f"{message}; join them with a tool that writes one file", log_tail=report.log_tail)
 
 
 def _linked(path: str, probe: Probe) -> FilmError | None:
