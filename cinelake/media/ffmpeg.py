@@ -60,9 +60,10 @@ _JUMP = re.compile(r"timestamp discontinuity \(stream id=\d+\): (-?\d+), new off
 """Microseconds by which the clock jumps where more of a film follows, as ffmpeg sees it."""
 BACK_S = 10.0
 """Where the clock goes back by less than this, a part of the film may have come twice."""
-MANY_TURNS, SAME_S = 60, 0.5
+MANY_TURNS, SAME_S = 300, 0.5
 """So often at least does the clock jump to and fro by the same, within so many seconds, where one stream has paused and
-the other has not: each packet looks as a jump then. (Streams of a recording meet another clock a second apart.)"""
+the other has not: each packet looks as a jump then. Where the clock does jump, one may come to it seconds before the
+other."""
 _LOST = re.compile(r"corrupt input packet in stream (\d+)$")
 _READ = re.compile(r"Input stream #\d+:(\d+) \(\w+\): (\d+) packets read")
 _DECODED = re.compile(r"Input stream #\d+:(\d+) \((\w+)\).* (\d+) frames decoded.*?; (\d+) decode errors")
