@@ -26,6 +26,7 @@ SHOWN_FILMS = 3
 TOLD = {
     "errors": "a few pictures that do not decode, and count as good",
     "sound_holes_s": "holes in their sound, which count as silence",
+    "clock_back_s": "a clock that goes back a little: recordings joined, or a part that came twice and is read twice",
 }
 """Facts of a decode, and what they say of a film."""
 
@@ -40,6 +41,7 @@ def status(manifest: ManifestOption = HERE, strict: StrictOption = False, json: 
         facts = {"failures": failures, **asdict(unusual), "costs": costs, "lake": planning.manifest.lake.uri}
         facts |= {"films_with_decode_errors": films_that_tell_of(planning, "errors")}
         facts |= {"films_with_sound_holes": films_that_tell_of(planning, "sound_holes_s")}
+        facts |= {"films_with_a_clock_that_goes_back": films_that_tell_of(planning, "clock_back_s")}
         print_json({**plan_json(planning), **facts})
     else:
         _print(planning, failures, unusual)

@@ -30,6 +30,9 @@ HOLES_S = 2.0
 DECLARES_DURATION = ("mov,", "matroska", "avi", "flv", "asf", "mxf", "wav", "nut", "flac", "wv", "tta", "ape")
 """Containers that state how long they are; elsewhere the duration is a guess from what is there."""
 
+NOT_READ_ON = "Error during demuxing: Not yet implemented"
+"""What ffmpeg says where it stops in the middle of a file, and ends as if that were the end."""
+
 SIGKILL = -9
 
 
@@ -44,7 +47,9 @@ class DecodeReport:
     and that so small a file cannot hold; elsewhere: the share of the file in which other streams come in place of those
     that were read; lost_packets: of pictures, not whole or after others that are missing; hole_s: where some are, how
     long pictures are missing; sound_hole_s: for how long there is silence between packets of sound, as none are there;
-    repeated: the share of a transport stream's packets that come once more; sound_share: the share of ffmpeg's
+    pause_s: so long pictures or sound pause while the other goes on, which ffmpeg takes for jumps of the clock;
+    back_s: by how much a transport stream's clock goes back in small jumps; repeated: the share of a transport stream's
+    packets that come once more; sound_share: the share of ffmpeg's
     processor time (user_s + sys_s) that the sound took.
     """
 
@@ -60,6 +65,8 @@ class DecodeReport:
     lost_packets: int = 0
     hole_s: float = 0.0
     sound_hole_s: float = 0.0
+    pause_s: float = 0.0
+    back_s: float = 0.0
     repeated: float = 0.0
     sound_packets: int = 0
     sound_errors: int = 0
@@ -94,8 +101,10 @@ def damage_of(path: str, probe: Probe, report: DecodeReport, returncode: int) ->
         or _too_damaged(path, report)
         or _cut_off(path, probe, report)
         or _joined(path, probe)
+        or _not_read_on(path, report)
         or _linked(path, probe)
         or _edited(path, probe)
+        or _pauses(path, report)
         or _goes_back(path, report)
         or _jumps(path, report)
         or _has_holes(path, report)
@@ -194,6 +203,14 @@ def _joined(path: str, probe: Probe) -> FilmError | None:
     )
 
 
+def _not_read_on(path: str, report: DecodeReport) -> FilmError | None:
+    """A file that goes on in a way that ffmpeg does not read, as joined Ogg does with pictures and sound."""
+    if NOT_READ_ON not in report.log_tail:
+        return None
+    message = f"{path!r} is read for {report.duration_s:.1f} s only: what follows is not read (several films joined?)"
+    return DamagedFilm(f"{message}; join them with a tool that writes one file", log_tail=report.log_tail)
+
+
 def _linked(path: str, probe: Probe) -> FilmError | None:
     """A film whose ordered chapters are in other files, as an opening that all episodes share."""
     if not probe.declared.has_parts_elsewhere:
@@ -221,6 +238,17 @@ def _mixed(path: str, probe: Probe) -> FilmError | None:
     return DamagedFilm(
         f"{path!r} holds several films that take turns, as the angles of a DVD do: their pictures would come mixed. "
         "Copy one of them with a tool that reads DVDs, or accept the film as it is read"
+    )
+
+
+def _pauses(path: str, report: DecodeReport) -> FilmError | None:
+    """Pictures or sound that pause so long that ffmpeg takes their next packets for those of another recording."""
+    if not report.pause_s:
+        return None
+    message = f"pictures or sound of {path!r} are missing for {report.pause_s:.0f} s while the other goes on"
+    return DamagedFilm(
+        f"{message}: what comes after is read at other times than it is shown. Split it there, or accept it as it is",
+        log_tail=report.log_tail,
     )
 
 

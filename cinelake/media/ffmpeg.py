@@ -56,6 +56,14 @@ _FACT = re.compile(
 """What ffmpeg tells of a film's programmes, streams and fields (`Ffmpeg.facts`)."""
 MAX_FACTS = 2000
 _REFUSED = re.compile(r"^\[vist#.*Error submitting packet to decoder")
+_JUMP = re.compile(r"timestamp discontinuity \(stream id=\d+\): (-?\d+), new offset")
+"""Microseconds by which the clock jumps where more of a film follows, as ffmpeg sees it."""
+BACK_S = 10.0
+"""Where the clock goes back by less than this, a part of the film may have come twice."""
+MANY_TURNS, SAME_S = 300, 0.5
+"""So often at least does the clock jump to and fro by the same, within so many seconds, where one stream has paused and
+the other has not: each packet looks as a jump then. Where the clock does jump, one may come to it seconds before the
+other."""
 _LOST = re.compile(r"corrupt input packet in stream (\d+)$")
 _READ = re.compile(r"Input stream #\d+:(\d+) \(\w+\): (\d+) packets read")
 _DECODED = re.compile(r"Input stream #\d+:(\d+) \((\w+)\).* (\d+) frames decoded.*?; (\d+) decode errors")
@@ -111,6 +119,21 @@ class Counters:
     """Pictures that were decoded although part of them is lost."""
     refused: bool = False
     """Whether a decoder of pictures has refused what it was given."""
+    back_s: float = 0.0
+    """By how much the clock goes back in small jumps, all together."""
+    pause_s: float = 0.0
+    """By how much the clock jumps to and fro with every packet of one stream or the other; 0 where it doesn't."""
+    _jump_s: float = 0.0
+    _turns: int = 0
+
+    def note_jump(self, by_s: float) -> None:
+        """Count a jump of the clock."""
+        is_turn = bool(self._jump_s) and abs(by_s + self._jump_s) < SAME_S
+        self._jump_s, self._turns = by_s, self._turns + 1 if is_turn else 0
+        if self._turns == MANY_TURNS:
+            self.pause_s = max(self.pause_s, abs(by_s))
+        if not is_turn and -BACK_S < by_s < 0:
+            self.back_s -= by_s
 
 
 @dataclass(frozen=True)
@@ -259,6 +282,8 @@ class Ffmpeg:
             return
         if match := _LOST.search(line):
             self.counters.lost[int(match[1])] = self.counters.lost.get(int(match[1]), 0) + 1
+        if match := _JUMP.search(line):
+            self.counters.note_jump(int(match[1]) / 1e6)
         self.counters.refused = self.counters.refused or _REFUSED.search(line) is not None
         if match := _READ.search(line):
             self.counters.packets[int(match[1])] = int(match[2])

@@ -11,6 +11,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import av
+import numpy as np
+import numpy.typing as npt
 from av.error import FFmpegError
 
 from cinelake.errors import FilmError
@@ -69,9 +71,9 @@ LAST_PACKETS = 20_000
 """How many packets are read at most in search of a film's end."""
 
 MAX_BYTES_OF_PAUSES = 32 << 20
-PAUSE_S, PAUSE_MARGIN_S = 9.0, 1.0
-"""A step between two packets of a stream that ffmpeg may take for a jump of the clock, and how far within it others
-tell that it is none."""
+PAUSE_S, GOES_ON = 9.0, 0.5
+"""A step between two packets of a stream that ffmpeg may take for a jump of the clock, and the share of it that another
+stream fills where it is none. (Where the clock jumps, one stream may come to it seconds before the other.)"""
 
 
 def with_lengths(container: Any, about: Probe, video: Any, audio: Any) -> Probe:
@@ -221,17 +223,23 @@ def one_pauses(path: str, fd: int, about: Probe) -> bool:
     times: dict[int, list[float]] = {about.video.index: [], about.audio.index: []}
     os.lseek(fd, 0, os.SEEK_SET)
     with contextlib.suppress(FFmpegError, FilmError), opened_container(path, fd) as container:
+        ticks_s = {index: float(container.streams[index].time_base) for index in times}
         for packet in container.demux([container.streams[index] for index in times]):
             stamp = packet.dts if packet.dts is not None else packet.pts
             if packet.size and stamp is not None:
-                times[packet.stream_index].append(float(stamp * packet.time_base))
-    pictures, sound = times.values()
+                times[packet.stream_index].append(stamp * ticks_s[packet.stream_index])
+    pictures, sound = (np.array(each, np.float64) for each in times.values())
     return _goes_on_in_a_pause(pictures, sound) or _goes_on_in_a_pause(sound, pictures)
 
 
-def _goes_on_in_a_pause(paused: Sequence[float], other: Sequence[float]) -> bool:
-    pauses = [(a + PAUSE_MARGIN_S, b - PAUSE_MARGIN_S) for a, b in itertools.pairwise(paused) if b - a > PAUSE_S]
-    return any(begin < time_s < end for begin, end in pauses for time_s in other)
+def _goes_on_in_a_pause(paused: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> bool:
+    begins, steps = other[:-1], np.diff(other)
+    goes_on = (steps > 0) & (steps <= PAUSE_S)
+    for at in np.flatnonzero(np.diff(paused) > PAUSE_S):
+        within = goes_on & (begins >= paused[at]) & (begins + steps <= paused[at + 1])
+        if steps[within].sum() > GOES_ON * (paused[at + 1] - paused[at]):
+            return True
+    return False
 
 
 def _held_s(path: str, fd: int, about: Probe) -> float:

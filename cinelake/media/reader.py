@@ -312,6 +312,8 @@ class _Reading:
             lost_packets=counted.lost.get(video, 0),
             hole_s=picture.hole_s(counted.lost.get(video, 0)) if picture else 0.0,
             sound_hole_s=max((reader.silent / reader.wish.sample_rate for reader in sounds), default=0.0),
+            pause_s=counted.pause_s,
+            back_s=counted.back_s if self.probe.container == "mpegts" else 0.0,
             lost_sound_s=max((reader.lost / reader.wish.sample_rate for reader in sounds), default=0.0),
             jumped_s=max((reader.jumped / reader.wish.sample_rate for reader in sounds), default=0.0),
             sound_packets=sum(counted.decoded.get(index, 0) for index in audio),

@@ -391,6 +391,7 @@ def _decode_facts(report: Any, choice: Mapping[str, Any] | None = None) -> dict[
             **({"device": report.device} if report.device != "cpu" else {}),
             **({"holes_s": round(report.hole_s, 3)} if report.hole_s else {}),
             **({"sound_holes_s": round(report.sound_hole_s, 3)} if report.sound_hole_s else {}),
+            **({"clock_back_s": round(report.back_s, 3)} if report.back_s else {}),
             **({"damage": report.damage} if report.damage else {}),
             **(choice or {}),
         },

@@ -250,6 +250,15 @@ def test_two_recordings_of_a_broadcast_are_one_film(base, tmp_path, name):
     assert reading.frames in (0, 400)
 
 
+@pytest.mark.parametrize("codec", ["libtheora", "libvpx"])
+def test_joined_ogg_of_which_ffmpeg_reads_the_first_film_alone_is_damage(base, tmp_path, codec):
+    parts = [written(base, tmp_path / f"{n}.ogg", "-c:v", codec, "-c:a", "libvorbis") for n in range(2)]
+    path = tmp_path / "film.ogg"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    with pytest.raises(DamagedFilm, match=r"is read for 8\.\d s only"):
+        read(path)
+
+
 def test_a_clock_that_goes_back_is_damage(base, tmp_path):
     path = written(base, tmp_path / "film.nut", "-c", "copy")
     path.write_bytes(path.read_bytes() * 2)

@@ -4,7 +4,7 @@ The film has 100 pictures, 25 a second, and four seconds of sound. Each row draw
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -239,17 +239,55 @@ def test_pictures_that_begin_long_after_the_sound_are_where_they_belong(tmp_path
     assert seen.column("clock", "times_s")[[0, -1]] == pytest.approx([20.0, 21.96], abs=0.05)
 
 
+def paused(path: Path, pauses: str, length_s: int = 20) -> Path:
+    """A broadcast of which one of them is missing from 3 s to 18 s."""
+    gone = "'not(between(t,3,18))'"
+    left_out = ["-vf", f"select={gone}"] if pauses == "pictures" else ["-af", f"aselect={gone}"]
+    codecs = ["-c:v", "mpeg2video", "-c:a", "mp2", "-fps_mode", "vfr", *left_out]
+    return make_film(path, f"testsrc=d={length_s}:s=64x48:r=25", f"sine=d={length_s}", options=codecs)
+
+
 @pytest.mark.parametrize("name", ["film.ts", "film.mpg", "film.mkv"])
 @pytest.mark.parametrize("pauses", ["pictures", "sound"])
 def test_one_that_pauses_long_while_the_other_goes_on_is_where_it_belongs(
     tmp_path: Path, name: str, pauses: str
 ) -> None:
-    gone = "'not(between(t,3,18))'"
-    left_out = ["-vf", f"select={gone}"] if pauses == "pictures" else ["-af", f"aselect={gone}"]
-    codecs = ["-c:v", "mpeg2video", "-c:a", "mp2", "-fps_mode", "vfr", *left_out]
-    path = make_film(tmp_path / name, "testsrc=d=20:s=64x48:r=25", "sine=d=20", options=codecs)
+    path = paused(tmp_path / name, pauses)
     seen = Recorder(clock=VideoClock(), sound=SoundStream(8000))
     reading = read_film(str(path), probe(str(path)), [seen], deadline_s=60)
     assert seen.column("clock", "times_s")[-1] == pytest.approx(19.96, abs=0.05)
     assert len(seen.samples("sound")) / 8000 == pytest.approx(20.0, abs=0.1)
     assert reading.sound_hole_s == pytest.approx(15.0 if pauses == "sound" else 0.0, abs=0.2)
+
+
+@pytest.mark.parametrize("pauses", ["pictures", "sound"])
+def test_one_that_pauses_long_in_a_file_too_large_to_look_at_first_is_damage(tmp_path: Path, pauses: str) -> None:
+    path = paused(tmp_path / "film.ts", pauses, 30)
+    unseen = replace(probe(str(path)), jump_s=None)  # as of a file of more than `MAX_BYTES_OF_PAUSES`
+    with pytest.raises(DamagedFilm, match="missing for 15 s while the other goes on"):
+        read_film(str(path), unseen, [Recorder(clock=VideoClock(), sound=SoundStream(8000))], deadline_s=60)
+
+
+def test_a_part_that_came_twice_is_told(tmp_path: Path, base: Path) -> None:
+    once, path = copied(base, tmp_path / "once.ts"), tmp_path / "film.ts"
+    data = once.read_bytes()
+    third = len(data) // 188 // 3 * 188
+    path.write_bytes(data[: 2 * third] + data[third:])
+    reading = read_film(str(path), probe(str(path)), [Recorder(clock=VideoClock())], deadline_s=60)
+    assert reading.back_s == pytest.approx(1.4, abs=0.2)
+    assert read_film(str(once), probe(str(once)), [Recorder(clock=VideoClock())], deadline_s=60).back_s == 0
+
+
+@pytest.mark.parametrize("late", [0.0, 0.08])
+def test_a_clock_that_jumps_is_none_though_sound_comes_to_the_jump_later(tmp_path: Path, late: float) -> None:
+    codecs = ["-c:v", "mpeg2video", "-c:a", "mp2", "-muxdelay", "0", "-muxpreload", "0"]
+    sources = "testsrc=d=20:s=64x48:r=25", "sine=d=20"
+    parts = [
+        make_film(tmp_path / f"{at}.ts", *sources, options=[*codecs, "-output_ts_offset", at]) for at in ("0", "100")
+    ]
+    early, jumped = ([data[at : at + 188] for at in range(0, len(data), 188)] for data in map(Path.read_bytes, parts))
+    halves = {False: len(early) * 0.5, True: len(early) * (0.5 + late)}
+    path = tmp_path / "film.ts"
+    both = enumerate(zip(early, jumped, strict=False))
+    path.write_bytes(b"".join(a if at < halves[(a[1] & 31, a[2]) == (1, 1)] else b for at, (a, b) in both))
+    assert probe(str(path)).jump_s is None

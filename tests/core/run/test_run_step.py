@@ -76,16 +76,19 @@ def test_the_footer_tells_what_really_ran(night: Night) -> None:
     assert "ffmpeg" not in night.lake.footer("sums", "film").run
 
 
-def test_the_footer_tells_of_a_hole_in_a_recording(night: Night) -> None:
+@pytest.mark.parametrize(("end", "begin", "fact"), [(0.50, 0.55, "holes_s"), (0.55, 0.50, "clock_back_s")])
+def test_the_footer_tells_what_is_missing_in_a_recording_or_came_twice(
+    night: Night, end: float, begin: float, fact: str
+) -> None:
     whole = night.film.with_name("whole.part")
     drawn = ["-f", "lavfi", "-i", "testsrc2=d=8:s=160x96:r=25", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25"]
     assert run_ffmpeg(["-y", *drawn, "-f", "mpegts", str(whole)], deadline_s=60).returncode == 0
     data = whole.read_bytes()
-    first, second = (round(part * len(data) / 188) * 188 for part in (0.50, 0.55))
+    first, second = (round(part * len(data) / 188) * 188 for part in (end, begin))
     night.film.write_bytes(data[:first] + data[second:])
     night.run("clock")
     decode = night.lake.footer("clock", "film").run["decode"]
-    assert decode["errors"] and 0 < decode["holes_s"] < 1
+    assert decode["errors"] and 0 < decode[fact] < 1
 
 
 def test_the_footer_tells_what_went_into_the_key(night: Night) -> None:
