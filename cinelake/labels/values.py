@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+DAY_S = 86_400
 _CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:[.,]\d*)?)|(\d+):([0-5]?\d[.,]\d+)")
 """H:MM:SS, with decimals or not, and M:SS with decimals: `1:02` alone may be hours."""
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
