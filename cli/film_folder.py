@@ -80,7 +80,7 @@ class FilmFolder:
     def _listed(self, films: Sequence[Path]) -> list[str]:
         """The films' ids, once all of them are in the list."""
         place = self.folder / LIST
-        rows = {row.uri: row.movie_id for row in read_list(place)} if place.exists() else {}
+        rows = {row.uri: row.movie_id for row in read_list(place).rows} if place.exists() else {}
         known = dict(rows)
         for film in films:
             if self._uri(film) not in rows:

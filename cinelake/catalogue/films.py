@@ -128,9 +128,10 @@ def _read(settings: CatalogueSettings, base: Path, only: str | None, lake: Lake 
     store = FilmStore(settings.place)
     owners = Owners(lake, store) if lake else None
     if settings.list is not None:
-        films, problems = _in_list(base / settings.list)
+        listed = read_list(base / settings.list)
+        films, problems = _in_list(listed.rows, (base / settings.list).parent)
         named, told = _named(films, owners)
-        return _catalogue(named, problems, told, store)
+        return _catalogue(named, problems, [*listed.told, *told], store)
     place = settings.films or ""
     if _SCHEME.match(place):
         shown_from, (stamps, skipped) = "", _on_store(place, store)
@@ -250,11 +251,11 @@ def _why_missing(path: str) -> str:
 # --- lists
 
 
-def _in_list(path: Path) -> tuple[list[CatalogueFilm], list[CatalogueProblem]]:
+def _in_list(rows: list[ListRow], base: Path) -> tuple[list[CatalogueFilm], list[CatalogueProblem]]:
     films: list[CatalogueFilm] = []
     problems: list[CatalogueProblem] = []
-    for row in read_list(path):
-        made = _film_of_row(row, path.parent)
+    for row in rows:
+        made = _film_of_row(row, base)
         if isinstance(made, CatalogueFilm):
             films.append(made)
         else:

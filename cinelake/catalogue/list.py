@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ BOUNDS = Bounds()
 """A list that unpacks to more than this is none of films, however small its file."""
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """How a list begins that a spreadsheet saved as "Unicode text"."""
+RESEMBLES = 0.8
+"""From this share of equal letters on, a column that is not read may be meant for one of ours."""
 YES, NO = ("1", "true", "yes", "y", "x", "damaged"), ("", "0", "false", "no", "n")
 """What column `accept` may hold, in any case."""
 
@@ -59,13 +62,25 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.replace("|", " ").replace("/", " ").split())
 
 
-def read_list(path: Path) -> list[ListRow]:
-    """The rows of a list of films; raises `ManifestError` if it is missing, not readable or has no `uri`."""
+@dataclass(frozen=True)
+class FilmList:
+    """The rows of a list, and sentences about columns that are not read though their names resemble ours."""
+
+    rows: list[ListRow]
+    told: list[str]
+
+
+def read_list(path: Path) -> FilmList:
+    """A list of films; raises `ManifestError` if it is missing, not readable or has no `uri`.
+
+    Columns are known in any case and with blanks or hyphens in their names (`Movie ID`), where no other has the name.
+    """
+    told: list[str] = []
     try:
         check_text_file(path)
         with path.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
-        return list(_parquet_rows(path) if is_parquet else _csv_rows(path))
+        return FilmList(list(_parquet_rows(path, told) if is_parquet else _csv_rows(path, told)), told)
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
     except FileTooLarge as error:
@@ -78,7 +93,7 @@ def _unreadable(path: Path, why: str, line: int = 0) -> ManifestError:
     return ManifestError([Problem(str(path), line, "catalogue.list", f"the list cannot be read: {why}")])
 
 
-def _csv_rows(path: Path) -> Iterator[ListRow]:
+def _csv_rows(path: Path, told: list[str]) -> Iterator[ListRow]:
     with path.open("rb") as raw:
         encoding = "utf-16" if raw.read(2) in UTF_16 else "utf-8-sig"
     with path.open(encoding=encoding, newline="") as file:
@@ -88,8 +103,7 @@ def _csv_rows(path: Path) -> Iterator[ListRow]:
         file.seek(begins)
         delimiter = max(",;\t", key=first_line.count)  # spreadsheets write `;` or tabs in some countries
         reader = csv.reader(file, delimiter=delimiter, strict=True)
-        header = [name.strip() for name in next(reader, [])]
-        _check_header(path, header)
+        header = _own_names(path, next(reader, []), told)
         last = before + reader.line_num
         for values in reader:
             line, last = last + 1, before + reader.line_num
@@ -108,25 +122,35 @@ def _is_preamble(line: str) -> bool:
     return not line.strip().strip(",;") or re.fullmatch(r"sep=[,;\t][,;\s]*", line) is not None
 
 
-def _check_header(path: Path, header: list[str]) -> None:
-    if "uri" not in header:
+def _own_names(path: Path, header: list[str], told: list[str]) -> list[str]:
+    """The header with our names for the columns that are ours; `told` gets a sentence on each that may be meant so."""
+    header = [name.strip() for name in header]
+    plain = [re.sub(r"[\s-]+", "_", name.casefold()) for name in header]
+    own = [n if p not in COLUMNS or p in header else p for n, p in zip(header, plain, strict=True)]
+    if "uri" not in own:
         hint = did_you_mean("uri", header) if header else ": the file is empty"
         raise _unreadable(path, f"expected a header with a column 'uri'{hint}", 1)
-    twice = sorted({name for name in header if name in COLUMNS and header.count(name) > 1})
+    twice = sorted({name for name in own if name in COLUMNS and own.count(name) > 1})
     if twice:
         raise _unreadable(path, f"column {twice[0]!r} stands twice in the header", 1)
+    missing = [name for name in COLUMNS if name not in own]
+    for name, spelled in zip(own, plain, strict=True):
+        near = difflib.get_close_matches(spelled, missing, n=1, cutoff=RESEMBLES) if name not in COLUMNS else []
+        told += [f"{path.name}: the column {name!r} is not read{did_you_mean(spelled, near)}" for _ in near]
+    return own
 
 
-def _parquet_rows(path: Path) -> Iterator[ListRow]:
+def _parquet_rows(path: Path, told: list[str]) -> Iterator[ListRow]:
     import pyarrow as pa
 
     try:
-        _check_header(path, foreign_schema(path).names)
+        names = foreign_schema(path).names
+        own = dict(zip(names, _own_names(path, names, told), strict=True))
         line = 0
-        for batch in bounded_batches(path, BOUNDS, COLUMNS):
+        for batch in bounded_batches(path, BOUNDS, [name for name in names if own[name] in COLUMNS]):
             for row in batch.to_pylist():
                 line += 1
-                yield _row(line, row)
+                yield _row(line, {own[name]: value for name, value in row.items()})
     except (pa.ArrowException, FileTooLarge) as error:
         raise _unreadable(path, str(error)) from error
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from cinelake.errors import Problem, did_you_mean
 from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.timecodes import with_counted_times
-from cinelake.labels.values import cast_column
+from cinelake.labels.values import DAY_S, cast_column
 from cinelake.spec.labels import LabelContract
 
 LINE, FILE = "#line", "#file"
@@ -25,6 +25,8 @@ LINE, FILE = "#line", "#file"
 HELD = "(one value of a whole film, or of start_s to end_s, labels a moment every so many seconds by --every)"
 SHOT = "shot"
 """Short for start_shot = shot and end_shot = shot + 1, in labels by spans."""
+PICTURES_A_SECOND = 25.0
+"""Of a film whose rate is unknown."""
 SLACK_S = 0.05
 """Containers round a film's length, and labellers their times."""
 TOUCH_S = 1e-3
@@ -227,6 +229,21 @@ def _times_are_in_the_film(rows: CheckedRows) -> RowProblems:
                 yield row, column, f"{time_s:g} s is past the end of {movie_id!r}, which lasts {end_s:g} s"
 
 
+def _spans_are_no_shares_of_a_day(rows: CheckedRows) -> RowProblems:
+    """Spreadsheets keep times as parts of a day: 50 s is 0.0005787, which as seconds would be within one picture."""
+    spans: dict[str, list[tuple[float, float, int]]] = {}
+    for row, (movie_id, start_s, end_s) in enumerate(_columns_of(rows, "movie_id", "start_s", "end_s")):
+        if start_s is not None and end_s is not None and movie_id in rows.films:
+            spans.setdefault(movie_id, []).append((start_s, end_s, row))
+    for movie_id, own in spans.items():
+        facts = rows.films[movie_id]
+        most_s = ((facts.duration_s or 0.0) + SLACK_S) / DAY_S
+        picture_s = 1 / (facts.fps or PICTURES_A_SECOND)
+        if facts.duration_s and all(end <= most_s and 0 < end - start < picture_s for start, end, _ in own):
+            why = f"every span of {movie_id!r} is shorter than a picture, in its first {most_s:g} s: shares of a day?"
+            yield own[0][2], "end_s", f"{why} Then say --times days"
+
+
 def _shots_are_in_the_film(rows: CheckedRows) -> RowProblems:
     """Only where times are missing: a labeller who has both may number shots in another way."""
     for row, (movie_id, start_s, end) in enumerate(_columns_of(rows, "movie_id", "start_s", "end_shot")):
@@ -302,6 +319,7 @@ RULES: tuple[Callable[[CheckedRows], RowProblems], ...] = (
     _films_are_known,
     _films_are_in_the_lake,
     _times_are_in_the_film,
+    _spans_are_no_shares_of_a_day,
     _shots_are_in_the_film,
     _spans_have_two_ends,
     _spans_start_before_they_end,

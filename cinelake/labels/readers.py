@@ -23,7 +23,7 @@ from cinelake.labels.arff import as_csv
 from cinelake.labels.checks import FILE, LINE
 from cinelake.labels.sheets import Sheet, filled_sheets, is_workbook
 from cinelake.labels.timecodes import TIMES
-from cinelake.labels.values import in_seconds
+from cinelake.labels.values import DAY_S, in_seconds
 from cinelake.spec.formulas import unguarded
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.content import digest, file_digest
@@ -38,7 +38,6 @@ MOST_PROBLEMS = 10_000
 DELIMITERS = ",;\t"
 SNIFFED = 4096
 """Characters of a header that say what separates the columns: time goes up with the square of them."""
-DAY_S = 86_400
 AT_A_RATE = ("Image_ID", "Class")
 """The columns of labels by pictures that were taken at a rate."""
 MOST_DIGITS = 15

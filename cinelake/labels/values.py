@@ -8,10 +8,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+DAY_S = 86_400
 _CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:[.,]\d*)?)|(\d+):([0-5]?\d[.,]\d+)")
 """H:MM:SS, with decimals or not, and M:SS with decimals: `1:02` alone may be hours."""
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 MIXED = " (other numbers of the column have a point, beside which a comma may stand between thousands)"
+WHOLE = " (all commas of the column have three digits behind them and other numbers are whole: it may be thousands)"
+_OF_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+_WHOLE = re.compile(r"[+-]?\d{1,3}")
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
 
 
@@ -19,8 +23,8 @@ def cast_column(name: str, values: pa.Array, wanted: pa.DataType) -> tuple[pa.Ar
     """A column in the wanted type, null where a value cannot be read, and which rows those are and why.
 
     Texts are trimmed, and an empty one is null. A column of seconds (`…_s`) takes H:MM:SS.mmm and M:SS.m too. Numbers
-    have a point or a comma before their decimals; a comma only where no number of the column has a point, since it may
-    stand between thousands there.
+    have a point or a comma before their decimals; a comma only where no number of the column has a point, and not where
+    all would be thousands beside whole numbers (`998`, `1,002`), since it may stand between thousands there.
     """
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
@@ -33,9 +37,10 @@ def cast_column(name: str, values: pa.Array, wanted: pa.DataType) -> tuple[pa.Ar
     except pa.ArrowException:
         pass  # one by one, to report which
     given = values.to_pylist()
-    if pa.types.is_floating(wanted) and not any(isinstance(v, str) and "." in v and ":" not in v for v in given):
+    why_not = _no_decimal_commas(given) if pa.types.is_floating(wanted) else ""
+    if pa.types.is_floating(wanted) and not why_not:
         given = [_with_a_point(value) for value in given]
-    return _one_by_one(name, given, wanted)
+    return _one_by_one(name, given, wanted, why_not)
 
 
 def in_seconds(values: pa.Array, unit_s: float) -> pa.Array:
@@ -49,12 +54,24 @@ def in_seconds(values: pa.Array, unit_s: float) -> pa.Array:
     return pa.array([None if text is None else str(text) for text in seconds], pa.string())
 
 
+def _no_decimal_commas(values: list[Any]) -> str:
+    """Why commas of a column are not taken for points; '' where they are."""
+    texts = [value for value in values if isinstance(value, str) and ":" not in value]
+    if any("." in text for text in texts):
+        return MIXED
+    commas = [text for text in texts if _DECIMAL_COMMA.fullmatch(text)]
+    grouped = all(map(_OF_THOUSANDS.fullmatch, commas)) and any(map(_WHOLE.fullmatch, texts))
+    return WHOLE if commas and grouped else ""
+
+
 def _with_a_point(value: Any) -> Any:
     """`12,5` as `12.5`; everything else as it is."""
     return value.replace(",", ".") if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value) else value
 
 
-def _one_by_one(name: str, values: list[Any], wanted: pa.DataType) -> tuple[pa.Array, list[tuple[int, str]]]:
+def _one_by_one(
+    name: str, values: list[Any], wanted: pa.DataType, why_not: str
+) -> tuple[pa.Array, list[tuple[int, str]]]:
     read, wrong = [], []
     for row, value in enumerate(values):
         try:
@@ -62,8 +79,8 @@ def _one_by_one(name: str, values: list[Any], wanted: pa.DataType) -> tuple[pa.A
         except (ValueError, TypeError, OverflowError, pa.ArrowException):
             read.append(None)
             why = f"expected {_words(name, wanted)}, received {str(value)[:80]!r}"
-            mixed = pa.types.is_floating(wanted) and isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value)
-            wrong.append((row, why + (MIXED if mixed else "")))
+            has_comma = isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value)
+            wrong.append((row, why + (why_not if has_comma else "")))
     return pa.array(read, wanted), wrong
 
 

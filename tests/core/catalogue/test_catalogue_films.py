@@ -232,6 +232,29 @@ def test_a_list_that_a_spreadsheet_saved_as_unicode_text_is_read(films: Path) ->
     assert [film.title for film in read_list(films, "uri\ttitle\nfilms/a.mp4\tÉté\n", "utf-16").films] == ["Été"]
 
 
+def test_columns_of_a_list_are_known_in_any_case_and_with_blanks(films: Path) -> None:
+    add(films, "a.mp4")
+    header = "Movie ID,URI,Title,GROUP,Accept,Sound-Language"
+    (film,) = read_list(films, f"{header}\nepisode_1,films/a.mp4,One,series,yes,deu\n").films
+    assert (film.movie_id, film.title, film.group, film.accept) == ("episode_1", "One", "series", True)
+    assert film.choices.sound.languages == ("deu",)
+
+
+def test_a_column_written_as_ours_goes_before_one_that_is_so_in_another_case(films: Path) -> None:
+    add(films, "a.mp4")
+    found = read_list(films, "uri,Title,title,URI\nfilms/a.mp4,x,One,films/gone.mp4\n")
+    assert ([film.title for film in found.films], found.problems, found.warnings) == (["One"], (), ())
+
+
+def test_a_column_that_is_not_read_and_resembles_ours_is_told(films: Path) -> None:
+    add(films, "a.mp4")
+    told = read_list(films, "uri,accpet,Titel,year,director\nfilms/a.mp4,yes,One,1999,X\n").warnings
+    assert told == (
+        "films.csv: the column 'accpet' is not read: did you mean 'accept'?",
+        "films.csv: the column 'Titel' is not read: did you mean 'title'?",
+    )
+
+
 def test_the_short_form_of_a_file_s_uri_is_one_too(films: Path) -> None:
     add(films, "a.mp4")
     assert ids(read_list(films, f"uri\nfile:{films}/a.mp4\n")) == ["a"]

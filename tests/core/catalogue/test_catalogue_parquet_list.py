@@ -85,11 +85,16 @@ def test_bytes_as_wide_as_a_disk_are_refused_before_one_row_of_them_is_read(tmp_
 def test_texts_numbers_and_nothing_are_read_beside_other_columns(tmp_path: Path) -> None:
     table = {"uri": ["a.mp4", "b.mp4"], "title": ["A", None], "group": [1, 2], "cast": [{"x": [1]}, {"x": []}]}
     pq.write_table(pa.table(table), tmp_path / "films.parquet")
-    rows = read_list(tmp_path / "films.parquet")
+    rows = read_list(tmp_path / "films.parquet").rows
     assert [(row.line, row.uri, row.title, row.group) for row in rows] == [
         (1, "a.mp4", "A", "1"),
         (2, "b.mp4", "", "2"),
     ]
+
+
+def test_columns_of_a_parquet_list_are_known_in_any_case(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"URI": ["a.mp4"], "Group": ["s1"]}), tmp_path / "films.parquet")
+    assert [(row.uri, row.group) for row in read_list(tmp_path / "films.parquet").rows] == [("a.mp4", "s1")]
 
 
 def test_no_wrong_byte_of_a_footer_is_more_than_an_error(tmp_path: Path) -> None:

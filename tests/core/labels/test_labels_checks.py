@@ -68,6 +68,11 @@ def test_good_labels_have_no_problem(contract, rows):
         (SCENES, scene(end="nan"), "end_s: expected a number, received nan"),
         (SCENES, scene(kind="chas"), "kind: unknown kind 'chas': did you mean 'chase'?"),
         (SCENES, scene(kind=""), "kind: there is no value. What happens."),
+        (
+            SCENES,
+            scene(start="0.0001157", end="0.0002315"),
+            "first 0.000695023 s: shares of a day? Then say --times days",
+        ),
         (SCENES, by_shots("2", "7"), "end_shot: shot 6 is past the last: 'dawn' has 6 shots, the first is 0"),
         (SCENES, by_shots("2", "2"), "expected start_shot < end_shot (ends are exclusive), received 2 and 2"),
         (SCENES, by_shots("1.5", "3"), "start_shot: expected a whole number, received '1.5'"),

@@ -6,6 +6,7 @@ import re
 import zipfile
 
 import openpyxl
+import pyarrow as pa
 import pytest
 from core._labelled import FILMS, KINDS, SCENES, rows_of, scene
 
@@ -13,6 +14,7 @@ from cinelake.labels.checks import check_labels
 from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.readers import in_days, read_files
 from cinelake.labels.sheets import filled_sheets, write_sheet
+from cinelake.labels.values import cast_column
 
 HEADER = ["movie_id", "start_s", "end_s", "kind"]
 
@@ -221,6 +223,22 @@ def test_a_comma_beside_points_may_stand_between_thousands_and_is_refused():
                    {"movie_id": "dawn", "start_s": "20", "end_s": "20.5", "kind": "chase"})  # fmt: skip
     _, found = check_labels(SCENES, rows, FILMS, source="", vocabularies={"kind": KINDS})
     assert "received '1,600'" in str(found[0])
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (["998", "1,002", "1,010"], [998.0, None, None]),
+        (["998", "1,002", "3,5"], [998.0, 1.002, 3.5]),
+        (["0", "0,125", "1,002"], [0.0, 0.125, 1.002]),
+        (["1,500", "12,345"], [1.5, 12.345]),
+    ],
+    ids=["thousands beside whole numbers", "other decimals", "a nought before the comma", "always three decimals"],
+)
+def test_commas_that_may_all_stand_between_thousands_are_refused(written, read):
+    numbers, wrong = cast_column("start_s", pa.array(written), pa.float64())
+    assert numbers.to_pylist() == read
+    assert all("it may be thousands" in why for _, why in wrong)
 
 
 def test_shares_of_a_day_are_seconds_when_that_is_said(tmp_path):
