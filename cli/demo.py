@@ -102,7 +102,7 @@ def _print_screen(folder: DemoFolder, done: DemoOutcome, took_s: float) -> None:
     out.print(_headline(done), markup=False)
     if done.models:
         out.print()
-        columns = ("model", "learned from", "scored on", "metric", "score", "95 % interval", "baseline", "")
+        columns = ("model", "scored on", "metric", "score", "95 % interval", "baseline", "")
         table(columns, [_row(name, result) for name, result in done.models.items()])
     for name, result in done.models.items():
         if "problem" in result or not result["moved"]:
@@ -135,14 +135,14 @@ def _headline(done: DemoOutcome) -> str:
 def _row(name: str, result: dict[str, Any]) -> list[str]:
     """A model's row: score beside baseline, on films it never saw, and what the gate said."""
     if "problem" in result:
-        return [name, "", "", "", "", "", "", "not trained"]
+        return [name, "", "", "", "", "", "not trained"]
     metric, films = result["metric"], {side: len(ids) for side, ids in result["films"].items()}
     interval = result["intervals"].get("score") or {}
     draws = f"{interval['low']:.3f} … {interval['high']:.3f}" if interval.get("low") is not None else ""
-    learned, held_out = f"{films['train'] + films['validation']} films", f"{films['test']} others"
-    state = "champion" if result["moved"] else "refused by the gate"
+    held_out = f"{films['test']} of {sum(films.values())} films"
+    state = "champion" if result["moved"] else "refused"
     scores = [number(result[which].get(metric)) for which in ("scores", "baseline")]
-    return [name, learned, held_out, metric, scores[0], draws, scores[1], state]
+    return [name, held_out, metric, scores[0], draws, scores[1], state]
 
 
 def _next_commands(folder: DemoFolder) -> list[str]:

@@ -11,6 +11,7 @@ from cinelake.errors import UsageError
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.query.views import failed_tasks
+from cinelake.spec.names import counted
 from cli.options import HERE, JsonOption, ManifestOption, example
 from cli.plan import SHOWN_ROWS, listed_films
 from cli.screen import out, print_json, table
@@ -43,7 +44,8 @@ def gc(
         table(["table", "film"], shown[:SHOWN_ROWS])
     films = len({movie_id for _, movie_id in shown})
     verb = "deleted" if yes else "would be deleted (`cinelake gc --yes`)"
-    out.print(f"{len(cells)} cells and {len(failures)} failures of {films} films that left the catalogue {verb}")
+    what = f"{counted(len(cells), 'cell')} and {counted(len(failures), 'failure')} of {counted(films, 'film')}"
+    out.print(f"{what} that left the catalogue {verb}")
 
 
 def _check_not_everything(planning: Planning, cells: Sequence[tuple[str, str]]) -> None:

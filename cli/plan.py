@@ -22,6 +22,7 @@ from cinelake.plan.build import Planning
 from cinelake.plan.forecast.estimate import Estimate
 from cinelake.plan.forecast.estimate import estimate as estimate_cost
 from cinelake.plan.plan import STATES, Plan
+from cinelake.spec.names import counted
 from cli.options import (
     HERE,
     FailedOption,
@@ -212,8 +213,7 @@ def print_problems(planning: Planning) -> None:
     for same in duplicates(planning.catalogue.films, planning.whole.fingerprints):
         out.print(f"! {same.message}", style="yellow", markup=False)
     if left := len(planning.plan.orphans):
-        films = "1 film" if left == 1 else f"{left} films"
-        out.print(f"{films} left the catalogue: `cinelake gc` lists what the lake still has")
+        out.print(f"{counted(left, 'film')} left the catalogue: `cinelake gc` lists what the lake still has")
     print_skipped(planning.catalogue.skipped)
 
 
@@ -235,6 +235,8 @@ def print_skipped(skipped: Sequence[Skipped]) -> None:
 
 
 def _print_estimate(predicted: Estimate) -> None:
+    if not predicted.by_table and not predicted.unknown:
+        return
     out.print()
     table(["table", "processor time"], [[name, duration(s)] for name, s in predicted.by_table.items()])
     work, workers = duration(predicted.processor_s), predicted.workers
@@ -250,7 +252,9 @@ def _print_estimate(predicted: Estimate) -> None:
 def _print_verdict(planning: Planning) -> None:
     stale, films = len(planning.plan.stale), len(planning.plan.by_film())
     if not stale:
-        out.print("\nnothing to do: everything that can be made is fresh")
+        known = planning.plan.counts()["failed"]
+        again = f"; {counted(known, 'cell')} known to be bad: `cinelake run --failed` tries again" if known else ""
+        out.print(f"\nnothing to do: everything that can be made is fresh{again}")
     else:
         works = Counter(cell.work for cell in planning.plan.stale)
         if works["may"]:

@@ -7,6 +7,7 @@ import time
 from types import TracebackType
 
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+from rich.table import Column
 from rich.text import Text
 
 from cinelake.events import (
@@ -34,6 +35,9 @@ from cinelake.run.cells import FilmEnded
 from cli.screen import duration, err, warn
 
 LINE_EVERY_S = 10.0
+WIDE = 100
+"""Columns of a terminal from which on a bar is drawn beside the facts; a line that wraps cannot be redrawn."""
+
 DECODE_SHARE = 0.5
 """The share of a film's work that its decoding counts as, until its cells report more."""
 
@@ -52,10 +56,11 @@ class RunProgress:
         self._last_line = time.monotonic()
         self._lock = threading.Lock()
         self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=16),
-            _Facts(self),
+            *([BarColumn(bar_width=16)] if err.width >= WIDE else []),
+            _Facts(self, table_column=Column(no_wrap=True, overflow="ellipsis")),
             TimeElapsedColumn(),
+            TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+            expand=True,
             console=err,
             disable=quiet or not err.is_terminal,
             transient=True,
@@ -137,7 +142,7 @@ class RunProgress:
             self._say(f"{event.movie_id}: {event.failed} failed (see `cinelake status`)")
 
     def _show(self) -> None:
-        self._bar.update(self._task, completed=self._share(), description=self._doing[:32].ljust(32))
+        self._bar.update(self._task, completed=self._share(), description=self._doing)
         if self._plain and self._began and time.monotonic() - self._last_line > LINE_EVERY_S:
             self._last_line = time.monotonic()
             err.print(f"  {self._share():4.0%}  {self.facts()}")
@@ -176,8 +181,8 @@ class _Facts(ProgressColumn):
 
     max_refresh = 0.5
 
-    def __init__(self, progress: RunProgress):
-        super().__init__()
+    def __init__(self, progress: RunProgress, table_column: Column):
+        super().__init__(table_column)
         self._progress = progress
 
     def render(self, task: Task) -> Text:

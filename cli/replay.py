@@ -10,6 +10,7 @@ from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_film
 from cinelake.plan.replay import ReplayResult
 from cinelake.plan.replay import replay as replay_cell
+from cinelake.spec.names import counted
 from cli.options import HERE, CellFilm, CellTable, JsonOption, ManifestOption, example, finish
 from cli.screen import out, print_json, table
 
@@ -38,8 +39,8 @@ def replay(
 def _print(comparison: ReplayResult, name: str, movie_id: str) -> None:
     before, now = comparison.rows
     if comparison.identical:
-        out.print(f"{name} of {movie_id} came out the same, to the last bit ({before} rows)", markup=False)
+        out.print(f"{name} of {movie_id} came out the same, to the last bit ({counted(before, 'row')})", markup=False)
         return
-    out.print(f"{name} of {movie_id} differs: {before} rows in the lake, {now} now", markup=False)
+    out.print(f"{name} of {movie_id} differs: {counted(before, 'row')} in the lake, {now} now", markup=False)
     rows = [[d.column, d.rows, "" if d.largest is None else f"{d.largest:.3g}"] for d in comparison.differences]
     table(["column", "rows that differ", "largest difference"], rows)

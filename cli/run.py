@@ -17,6 +17,7 @@ from cinelake.lake.cells import Lake
 from cinelake.lake.control import refuse, turn
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import Planning
+from cinelake.spec.names import counted
 from cinelake.storage.interrupts import interrupts_answered
 from cli.options import (
     HERE,
@@ -140,16 +141,16 @@ def print_summary(summary: RunSummary) -> None:
     """Print the run in a few lines: what was made, what failed, how fast."""
     if not (summary.made or summary.rekeyed) and not summary.failures and not summary.interrupted:
         skipped = sum(summary.files_skipped.values())
-        strays = "1 file is no film" if skipped == 1 else f"{skipped} files are no films"
-        beside = f"; {strays} (`cinelake status`)" if skipped else ""
+        strays = "is no film" if skipped == 1 else "are no films"
+        beside = f"; {counted(skipped, 'file')} {strays} (`cinelake status`)" if skipped else ""
         known = f" ({summary.known} known to be bad: `cinelake status`)" if summary.known else ""
-        fresh = "1 cell is" if summary.fresh == 1 else f"{summary.fresh} cells are"
+        fresh = f"{counted(summary.fresh, 'cell')} {'is' if summary.fresh == 1 else 'are'}"
         out.print(f"nothing to do: {fresh} fresh{known}{beside}")
         _print_blocked(summary)
         return
     head = f"interrupted ({summary.stopped_by})" if summary.interrupted else "done"
     made = sum(summary.made.values())
-    cells = "1 cell" if made == 1 else f"{made} cells"
+    cells = counted(made, "cell")
     film = f" · {duration(summary.film_s)} of film · {summary.times_real:.1f} × real time" if summary.film_s else ""
     out.print(f"{head}: {cells} made in {duration(summary.work_s)} (with servers {duration(summary.wall_s)}){film}")
     if made:
@@ -158,10 +159,11 @@ def print_summary(summary: RunSummary) -> None:
         same = " · ".join(f"{name} {count}" for name, count in summary.rekeyed.items())
         out.print(f"  not made again, as what they are made from came out the same: {same}")
     rest = [("fresh before", summary.fresh), ("failed", len(summary.failures)), ("waiting on them", summary.skipped)]
-    rest += [("known bad", summary.known), ("blocked", summary.blocked), ("orphaned films", summary.orphans)]
-    rest += [("files that are no films", sum(summary.files_skipped.values()))]
-    deaths, retries = len(summary.worker_deaths), len(summary.retries)
-    rest += [("workers died" if deaths > 1 else "worker died", deaths), ("tried again", retries)]
+    skipped, deaths = sum(summary.files_skipped.values()), len(summary.worker_deaths)
+    rest += [("known bad", summary.known), ("blocked", summary.blocked)]
+    rest += [("orphaned film" if summary.orphans == 1 else "orphaned films", summary.orphans)]
+    rest += [("file that is no film" if skipped == 1 else "files that are no films", skipped)]
+    rest += [("workers died" if deaths > 1 else "worker died", deaths), ("tried again", len(summary.retries))]
     shown = " · ".join(f"{count} {what}" for what, count in rest if count)
     if shown:
         out.print("  " + shown)

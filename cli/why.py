@@ -12,6 +12,7 @@ from cinelake.plan.build import Planning, plan_film
 from cinelake.plan.lineage import Lineage, chain, find_row, remaking, trace
 from cinelake.query.views import shown_value
 from cinelake.run.cells import processor_s
+from cinelake.spec.names import counted
 from cli.options import HERE, CellFilm, CellTable, JsonOption, ManifestOption, example
 from cli.screen import out, print_json, table
 
@@ -55,7 +56,8 @@ def _print_lineage(planning: Planning, lineage: Lineage, failure: Any, traced: A
         out.print(
             f"\n{one.table}" + ("" if one.key else f": not in the lake ({one.reason})"), style="bold", markup=False
         )
-        table(["", ""], _facts(one, whole=one is lineage))
+        if one.key:
+            table(["", ""], _facts(one, whole=one is lineage))
     if traced:
         _print_row(*traced)
     if failure:
@@ -94,8 +96,6 @@ def _print_film(planning: Planning, movie_id: str) -> None:
 
 
 def _facts(lineage: Lineage, *, whole: bool) -> list[tuple[str, Any]]:
-    if not lineage.key:
-        return []
     run = dict(lineage.run)
     versions = run.pop("versions", {})
     rows: list[tuple[str, Any]] = [
@@ -123,7 +123,7 @@ def _made(run: dict[str, Any]) -> str:
         ffmpeg_s = run.pop("ffmpeg_cpu_s", 0.0)
         words += f", {used_s:.2f} s of processor time" + (f" (ffmpeg {ffmpeg_s:.2f} s)" if ffmpeg_s else "")
         del run["cpu_s"]
-    return f"{words}, {run.pop('rows', 0)} rows"
+    return f"{words}, {counted(run.pop('rows', 0), 'row')}"
 
 
 def _rekeyed(run: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -154,8 +154,7 @@ def _model_facts(model: dict[str, Any]) -> list[tuple[str, Any]]:
     labels = origin.get("labels") or {}
     rows.append(("training", f"run {origin['run_id']} in MLflow, seed {origin.get('seed')}"))
     if labels:
-        imports = "1 import" if labels["imports"] == 1 else f"{labels['imports']} imports"
-        rows.append(("labels", f"{labels['set']}, {imports}, key {labels['key']}"))
+        rows.append(("labels", f"{labels['set']}, {counted(labels['imports'], 'import')}, key {labels['key']}"))
     return rows
 
 
@@ -163,6 +162,6 @@ def _print_row(row: dict[str, Any], below: dict[str, Any]) -> None:
     out.print("\nthe row", style="bold")
     table(["", ""], [(name, shown_value(value)) for name, value in row.items()])
     for name, rows in below.items():
-        out.print(f"\n{rows.num_rows} rows of {name} below it", style="bold", markup=False)
+        out.print(f"\n{counted(rows.num_rows, 'row')} of {name} below it", style="bold", markup=False)
         shown = [[shown_value(value) for value in each.values()] for each in rows.slice(0, 10).to_pylist()]
         table(rows.column_names, shown)

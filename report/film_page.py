@@ -87,6 +87,7 @@ def write_film(
         uri=film.get("uri", ""),
         source="" if problem else source,
         technical=technical(film),
+        failed=[] if problem else tables.failed,
         figures=_tiles(counted),
         pictures=pictures,
         method=METHOD,
@@ -101,7 +102,7 @@ def write_film(
     (folder / "index.html").write_text(page, encoding="utf-8")
     missing = [row["table"] for row in origins if row["why"] and row["state"] != "absent"]
     head = {"key": key, "movie_id": tables.movie_id, "title": tables.title}
-    card = {**head, **counted, "missing": missing, "poster": pictures.has_poster}
+    card = {**head, **counted, "missing": missing, "failed": tables.failed, "poster": pictures.has_poster}
     card |= {"said": said_of(lanes, tables, pictures.thumbnails), "lines": outlines(lanes, length_s)}
     (folder / THUMBNAILS).write_text(json.dumps(vars(pictures.thumbnails)), encoding="utf-8")
     (folder / CARD).write_text(json.dumps(card, ensure_ascii=False), encoding="utf-8")
@@ -152,7 +153,8 @@ def outlines(lanes: list[dict[str, Any]], length_s: float) -> dict[str, list[flo
         if lane["why"] or lane["of"]:
             continue
         if lane["id"] == "shots":
-            begun, _ = np.histogram(lane["start"], edges)
+            # Each shot counts evenly over its length, so that one whose middle is far away is no peak where it begins.
+            begun = np.diff(np.interp(edges, [*lane["start"], lane["end"][-1]], np.arange(len(lane["start"]) + 1)))
             kernel = np.ones(PACE_BINS)
             near, wide = np.convolve(begun, kernel, "same"), np.convolve(np.ones(BINS), kernel, "same")
             found["shots a minute"] = [round(float(n), 1) for n in near / wide * BINS / length_s * 60]

@@ -12,7 +12,7 @@ import pyarrow as pa
 from cinelake.errors import CinelakeError
 from cinelake.lake.cells import Footer, Lake
 from cinelake.plan.build import Planning
-from cinelake.plan.plan import Cell
+from cinelake.plan.plan import KNOWN_BAD, Cell
 from cinelake.spec.names import MOVIE_ID
 from cinelake.storage.objects import is_remote
 
@@ -62,6 +62,12 @@ class FilmTables:
     def __init__(self, lake: Lake, movie_id: str, title: str, states: Mapping[str, TableState], path: str = ""):
         self.lake, self.movie_id, self.title, self.states, self.path = lake, movie_id, title, states, path
         self._damaged: dict[str, str] = {}
+
+    @property
+    def failed(self) -> list[str]:
+        """Why tables of the film could not be made, each reason once: its name and its words."""
+        reasons = [state.reason.removeprefix(KNOWN_BAD) for state in self.states.values() if state.state == "failed"]
+        return list(dict.fromkeys(reasons))
 
     def of_task(self, task: str) -> TableState:
         """The state of the first entry that this task makes, else of the entry that is named so."""

@@ -29,6 +29,7 @@ from cinelake.spec.contract import Contract
 from cinelake.spec.installed import LAKE_FORMAT, check_format
 from cinelake.spec.names import MOVIE_ID, RESERVED, TABLE_NAME
 from cinelake.storage.content import parsed_object
+from cinelake.storage.parquet_depth import check_depth
 from cinelake.storage.store import Storage, StorageLocation, storage_errors
 
 FOOTER_KEY = b"cinelake"
@@ -337,8 +338,7 @@ class Lake:
 
 
 def checked_parquet() -> Any:
-    """The format of cells and published files for pyarrow's data sets: checksums of pages are compared as they are
-    read."""
+    """The format of cells and published files for pyarrow's data sets: page checksums are compared while reading."""
     import pyarrow.dataset as ds
 
     scan = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
@@ -375,6 +375,7 @@ def read_footer(storage: Storage, *parts: str) -> Footer | None:
         except FileNotFoundError:
             return None
     try:
+        check_depth(tail)
         metadata = pq.read_metadata(pa.BufferReader(tail)).metadata or {}
         return Footer.from_json(metadata[FOOTER_KEY])
     except NewerFormat as error:
@@ -389,9 +390,7 @@ def parquet_tail(path: str, storage: Storage) -> bytes:
         size = source.size()
         tail: bytes = source.read_at(min(size, TAIL_BYTES), max(0, size - TAIL_BYTES))
         needed = int.from_bytes(tail[-8:-4], "little") + 8
-        if len(tail) < needed <= size:
-            tail = source.read_at(needed, size - needed)
-        return tail
+        return source.read_at(needed, size - needed) if len(tail) < needed <= size else tail
 
 
 def write_all(writer: CellWriter, batches: Iterable[pa.RecordBatch]) -> None:

@@ -173,7 +173,8 @@ def _why_not(source: _Source, movie_id: str, states: Mapping[tuple[str, str], st
             if state is None:
                 return "it is not in the catalogue"
             if state != "fresh":
-                return f"its {provider} is {state}: `cinelake run --select +{provider} --movie {movie_id}`"
+                again = "" if state == "stale" else " --failed"  # what is known to be bad is not tried again without
+                return f"its {provider} is {state}: `cinelake run --select +{provider} --movie {movie_id}{again}`"
         elif source.lake.footer(provider, movie_id) is None:
             named = f" (`inputs: {{{table}: …}}` of the model)" if table != provider else ""
             return f"the lake has no {provider}{named} of it, and nothing in the manifest makes it"

@@ -102,13 +102,15 @@ def _model(planning: Planning, made: Mapping[str, Any] | None) -> dict[str, Any]
     return {**made, **more}
 
 
-def remaking(planning: Planning, table: str, movie_id: str) -> tuple[str, str]:
-    """The commands that make the same cell again: beside the lake, and in its place."""
+def remaking(planning: Planning, table: str, movie_id: str) -> list[str]:
+    """The commands that make the same cell again: beside the lake, where it has one to compare, and in its place.
+
+    A cell that is known to be bad is not tried again without `--failed`.
+    """
     manifest = planning.manifest.path
-    return (
-        f"cinelake replay {table} {movie_id} -m {manifest}",
-        f"cinelake run -m {manifest} -s +{table} --movie {movie_id}",
-    )
+    beside = [f"cinelake replay {table} {movie_id} -m {manifest}"] if planning.lake.footer(table, movie_id) else []
+    failed = " --failed" if planning.lake.failure(table, movie_id) else ""
+    return [*beside, f"cinelake run -m {manifest} -s +{table} --movie {movie_id}{failed}"]
 
 
 def find_row(planning: Planning, table: str, movie_id: str, wanted: str) -> tuple[dict[str, Any], dict[str, pa.Table]]:

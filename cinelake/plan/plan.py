@@ -52,6 +52,8 @@ ACCEPTABLE = {
 }
 """Reasons of failures that a person, or the manifest, can accept; why the cell is made then."""
 STATES: tuple[State, ...] = ("fresh", "stale", "blocked", "failed")
+KNOWN_BAD = "known bad: "
+"""What the reason of a cell begins with that failed before, and for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +278,7 @@ def _why_failed(
     if retry_failed:
         return "stale", f"--failed: {failure['reason']}"
     first_line = failure["message"].partition("\n")[0]
-    return "failed", f"known bad: {failure['reason']}: {first_line[:200]}"
+    return "failed", f"{KNOWN_BAD}{failure['reason']}: {first_line[:200]}"
 
 
 def _why_stale(

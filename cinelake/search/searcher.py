@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from heapq import heappop, heappush
-from itertools import islice
 from pathlib import Path
-from typing import Protocol
 
 from cinelake.errors import StorageError, UnknownName, UsageError
 from cinelake.lake.cells import Lake
@@ -18,12 +16,20 @@ from cinelake.search.conditions import Conditions, SpansOfFilms, allowed_by, spa
 from cinelake.search.index import About, about_index, open_index
 from cinelake.search.indexing import build_index
 from cinelake.search.likeness import like_moment, like_picture, like_text, making
+from cinelake.search.lines import (
+    DistinctMoments,
+    Lines,
+    films_of,
+    moment_of,
+    most_relevant,
+    spans_of_texts,
+    where_all_hold,
+)
 from cinelake.search.meanings import MeaningIndex
 from cinelake.search.moments import FoundMoment, Hit, best
-from cinelake.search.spans import combined, merged
 from cinelake.search.tables import table_of
 from cinelake.search.vectors import Allowed, Held, counted, coverage, film_vectors, hold, scan
-from cinelake.search.words import FoundLine, WordIndex
+from cinelake.search.words import WordIndex
 from cinelake.spec.arrays import Floats
 from cinelake.spec.contract import Contract
 from cinelake.spec.roles import Shots, Vectors
@@ -37,9 +43,6 @@ HOW = ("auto", "exact", "index")
 BY = ("words", "meaning")
 TOLD = 1000
 """Films whose lines are new to the index from which on a search says so: it took its time."""
-MOST_LINES = 100_000
-"""Lines with a text that are looked at where something else must hold too: the most relevant ones of the films in
-which that holds at all. The answer says where there are more."""
 
 
 def default_table() -> str:
@@ -120,7 +123,7 @@ class Searcher:
             lines = MeaningIndex(self._lake, self._contracts, query.lines_params)
             if not query.is_likeness:
                 return self._by_lines(query, lines, spans, notes)
-            spans = _all_hold(_held(query, lines, texts, spans, notes))
+            spans = where_all_hold(spans_of_texts(query.films, lines, texts, spans, notes))
         elif texts:
             with closing(WordIndex(self._lake, self._contracts)) as index:
                 read = index.refresh()
@@ -130,7 +133,7 @@ class Searcher:
                     answer = self._by_lines(query, index, spans, notes)
                     notes += () if answer.moments else _without_lines(index, query)
                     return answer
-                spans = _all_hold(_held(query, index, texts, spans, notes))
+                spans = where_all_hold(spans_of_texts(query.films, index, texts, spans, notes))
                 notes += () if spans else _without_lines(index, query)
         if not query.is_likeness:
             return self._by_conditions(query, spans or {}, notes)
@@ -154,27 +157,21 @@ class Searcher:
         """Lines with the first text, or near it in meaning, the most relevant first, while all else holds."""
         self._check_films(query, index.films)
         (kind, text), *more = query.texts
-        others = _held(query, index, more, spans, notes)
-        moments: list[FoundMoment] = []
-        near: dict[tuple[str, int], list[FoundMoment]] = {}
+        others = spans_of_texts(query.films, index, more, spans, notes)
+        moments = DistinctMoments()
         best_scores: list[float] = []
-        lines = index.find(kind, text, _films(query, others))
-        for line in _most(lines, text, notes) if others else lines:
-            moment = _moment_of(line, others)
-            if moment is not None and not any(
-                _is_same(moment, one) for at in _places(moment) for one in near.get(at, ())
-            ):
-                moments.append(moment)
+        lines = index.find(kind, text, films_of(query.films, others))
+        for line in most_relevant(lines, text, notes) if others else lines:
+            moment = moment_of(line, others)
+            if moment is not None and moments.add(moment, line):
                 heappush(best_scores, moment.score)
                 if len(best_scores) > query.limit:
                     heappop(best_scores)
-                for at in _places(moment):
-                    near.setdefault(at, []).append(moment)
             # No later line can be among the best where a moment is no more relevant than its line.
-            if len(moments) >= query.limit and (query.by == "words" or best_scores[0] >= line.relevance):
+            if len(moments.found) >= query.limit and (query.by == "words" or best_scores[0] >= line.relevance):
                 break
-        moments.sort(key=lambda moment: (-moment.score, moment.movie_id, moment.start_s))
-        return SearchAnswer(moments[: query.limit], query.by, len(index.films), notes=notes)
+        found = sorted(moments.found, key=lambda moment: (-moment.score, moment.movie_id, moment.start_s))
+        return SearchAnswer(found[: query.limit], query.by, len(index.films), notes=notes)
 
     def _by_likeness(self, query: Query, spans: SpansOfFilms | None) -> SearchAnswer:
         index = Index(self._lake)
@@ -245,91 +242,11 @@ class Searcher:
                 raise UnknownName("film", film, known)
 
 
-class Lines(Protocol):
-    """Lines of the lake's films, by whatever they are found."""
-
-    @property
-    def films(self) -> set[str]:
-        """The films that have a line of any kind."""
-
-    def find(self, kind: str, text: str, films: Collection[str] | None = None) -> Iterator[FoundLine]:
-        """The lines of a kind that a text finds, in these films, the most relevant first."""
-
-
-def _held(
-    query: Query,
-    index: Lines,
-    texts: Sequence[tuple[str, str]],
-    spans: SpansOfFilms | None,
-    notes: list[str],
-) -> list[SpansOfFilms]:
-    """The spans of the conditions, then of each text: looked for only in films in which all before it holds."""
-    held = [] if spans is None else [spans]
-    for kind, text in texts:
-        held.append(_spans(_most(index.find(kind, text, _films(query, held)), text, notes)))
-    return held
-
-
-def _films(query: Query, held: Sequence[SpansOfFilms]) -> set[str] | None:
-    """The films in which something of each holds, of those that are asked for; None: all films."""
-    several = [*([set(query.films)] if query.films else []), *(set(spans) for spans in held)]
-    return set.intersection(*several) if several else None
-
-
-def _most(lines: Iterator[FoundLine], text: str, notes: list[str]) -> Iterator[FoundLine]:
-    """The most relevant of the lines with a text; a note says where there are more."""
-    yield from islice(lines, MOST_LINES)
-    if next(lines, None) is not None:
-        notes.append(
-            f"{text!r} is in more than {MOST_LINES:,} lines, and only the most relevant of them were looked at: "
-            "some moments may be missing. Name films or rarer words"
-        )
-
-
 def _without_lines(index: WordIndex, query: Query) -> list[str]:
     """Where nothing is found: that some films have nothing to be found, or all."""
     return [
         *filter(None, (index.silence(kind, query.films) for kind in dict.fromkeys(kind for kind, _ in query.texts)))
     ]
-
-
-def _spans(lines: Iterable[FoundLine]) -> SpansOfFilms:
-    """The spans of lines, by film."""
-    found: SpansOfFilms = {}
-    for line in lines:
-        found.setdefault(line.movie_id, []).append(line.span)
-    return {movie_id: sorted(spans, key=lambda span: span.start_s) for movie_id, spans in found.items()}
-
-
-def _all_hold(several: Sequence[SpansOfFilms]) -> SpansOfFilms:
-    """The spans in which something of each holds, by film."""
-    films = set.intersection(*(set(spans) for spans in several))
-    held = {film: merged(combined([spans[film] for spans in several])) for film in sorted(films)}
-    return {film: spans for film, spans in held.items() if spans}
-
-
-def _moment_of(line: FoundLine, others: Sequence[SpansOfFilms]) -> FoundMoment | None:
-    """A line as a moment, with what else holds while it shows; None where never all of it holds at once."""
-    shown = line.span
-    there = [[shown], *([span for span in spans.get(line.movie_id, ()) if span.meets(shown)] for spans in others)]
-    held = combined(there) if others else [shown]
-    if not held:
-        return None
-    relevance = min(line.relevance, max(span.relevance for span in held))
-    what = dict.fromkeys(span.what for spans in there for span in spans if any(map(span.meets, held)))
-    return FoundMoment(line.movie_id, relevance, line.start_s, line.start_s, line.end_s, what=", ".join(what))
-
-
-def _places(moment: FoundMoment) -> list[tuple[str, int]]:
-    """Film and minutes in which a moment is: two that share time share one of these."""
-    return [(moment.movie_id, minute) for minute in range(int(moment.start_s // 60), int(moment.end_s // 60) + 1)]
-
-
-def _is_same(one: FoundMoment, other: FoundMoment) -> bool:
-    """Whether two lines are one moment, as those of two languages are: at least half of one is in the other."""
-    shared_s = min(one.end_s, other.end_s) - max(one.start_s, other.start_s)
-    shorter_s = min(one.end_s - one.start_s, other.end_s - other.start_s)
-    return one.movie_id == other.movie_id and shared_s >= 0.5 * shorter_s
 
 
 def cells_of(contracts: Mapping[str, Contract], table: str, index: Index) -> dict[str, str]:

@@ -227,7 +227,7 @@ class WordIndex:
         none_has = "none of the films that are searched has a" if films else "no film of the lake has a"
         which = f"{without} of {len(wanted)} films have no" if without < len(wanted) else none_has
         tasks = " or ".join(name for name, role in tasks_with(Words).items() if role.kind == kind)
-        return f"{which} line that is {kind}: docs/manifest.md says how {tasks} make some" if without else ""
+        return f"{which} line that is {kind}: docs/manifest.md says how {tasks} can make some" if without else ""
 
     def close(self) -> None:
         """Close the file."""

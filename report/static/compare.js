@@ -59,7 +59,8 @@
     show();
   });
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
-  if (!chosen.length) chosen = films.slice(0, 2).map((film) => film.movie_id);
+  const drawn = films.filter((film) => Object.keys(film.lines).length);
+  if (!chosen.length) chosen = (drawn.length > 1 ? drawn : films).slice(0, 2).map((film) => film.movie_id);
   show();
   document.documentElement.dataset.ready = "true";
 })();

@@ -16,6 +16,7 @@ from cli.demo import QUESTION, _print_screen
 from cli.demo_folder import FIRST_RELEASE, DemoRecord, claim_folder, manifest_text
 from cli.demo_steps import DemoOutcome, train_models
 from cli.docs import all_contracts
+from cli.screen import out
 from examples.kinds import all_tags
 from examples.labels import film_labels
 from examples.script import write_script
@@ -120,8 +121,22 @@ def test_a_refused_model_is_shown_with_the_reason(tmp_path: Path, capsys: pytest
     done = DemoOutcome(drawn=1, models={"scenes": result, "tags": {"problem": "tags: too few films"}}, exit_code=1)
     _print_screen(claimed(tmp_path), done, 3.0)
     screen = capsys.readouterr().out
-    assert "refused by the gate" in screen and "scenes: map 0.31 is not surely better" in screen
+    assert "refused" in screen and "scenes: map 0.31 is not surely better" in screen
     assert "not trained" in screen and "tags: too few films" in screen
+
+
+def test_at_80_columns_each_model_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interval = {"score": {"low": 0.5049, "high": 0.7701}}
+    result = {
+        "metric": "macro_f1", "films": {"train": ["a"] * 12, "validation": ["b"] * 2, "test": ["c"] * 6}, "moved": True,
+        "scores": {"macro_f1": 0.638}, "baseline": {"macro_f1": 0.231}, "intervals": interval, "why": "",
+    }  # fmt: skip
+    monkeypatch.setattr(out, "width", 80)
+    _print_screen(claimed(tmp_path), DemoOutcome(models={"characters": result}), 3.0)
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "characters" in line)
+    assert all(part in line for part in ("6 of 20 films", "macro_f1", "0.638", "0.505 … 0.770", "0.231", "champion"))
 
 
 def test_the_question_that_its_screen_ends_with_can_be_asked(tmp_path: Path) -> None:

@@ -57,3 +57,8 @@ def test_what_blocked_tables_wait_for_is_said_with_the_command(tmp_path: Path, c
     assert "blocked: needs a champion of identities: there is none yet: `cinelake train identities` (1)" in (
         capsys.readouterr().out
     )
+
+
+def test_one_file_that_is_no_film_is_counted_as_one(capsys):
+    print_summary(RunSummary(made=Counter(shots=1), files_skipped=Counter(suffix=1), orphans=1))
+    assert "1 orphaned film · 1 file that is no film" in capsys.readouterr().out

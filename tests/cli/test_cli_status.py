@@ -95,7 +95,7 @@ def test_gc_lists_first_and_deletes_only_when_told(project):
 def test_gc_deletes_failures_of_films_that_left(project):
     Lake(str(project / "lake")).record_failure("shots", "left_long_ago", "key", NotAFilm("no film"))
     assert cinelake("status", "-m", project / "pipeline.yaml", "--strict").returncode == 0
-    assert "1 failures of 1 films" in cinelake("gc", "-m", project / "pipeline.yaml", "--yes").stdout
+    assert "1 failure of 1 film " in cinelake("gc", "-m", project / "pipeline.yaml", "--yes").stdout
     assert not other_files(project / "lake")
 
 

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pytest
 from end_to_end._command import answer_of, cinelake
 
+from cinelake.errors import DamagedFilm
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_film, plan_manifest
-from cinelake.plan.lineage import trace
+from cinelake.plan.lineage import remaking, trace
 from cinelake.plan.replay import compare, replay
 from cli.why import _chosen, _model_facts
 
@@ -78,6 +79,16 @@ def test_differences_are_counted_by_column():
     found = compare("t", "film", kept, again)
     assert [(d.column, d.rows, d.largest) for d in found.differences] == [("a", 1, 0.5), ("b", 1, None), ("c", 1, 0.25)]
     assert not found.within(1.0) and compare("t", "film", kept.select(["a"]), again.select(["a"])).within(0.5)
+
+
+def test_the_commands_that_make_a_cell_again_are_ones_that_work(project):
+    manifest = load_manifest(project / "pipeline.yaml")
+    assert [line.split()[1] for line in remaking(plan_film(manifest, FILM), "shots", FILM)] == ["replay", "run"]
+    planned = plan_film(manifest, FILM)
+    planned.lake.delete_cell("shots", FILM)
+    planned.lake.record_failure("shots", FILM, "key", DamagedFilm("torn"))
+    (again,) = remaking(plan_film(manifest, FILM), "shots", FILM)
+    assert again.endswith("--failed")
 
 
 def test_what_is_stale_is_not_replayed(project):

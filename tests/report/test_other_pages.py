@@ -6,10 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from _report_sites import write
+from _report_sites import page, write
 
 from cinelake.errors import DamagedFilm
 from cinelake.lake.cells import Lake
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import plan_manifest
+from report.film_page import outlines
 from report.models_page import curves_of, models_of_cards
 
 NOWHERE = Path("no pages")
@@ -73,3 +76,19 @@ def test_films_side_by_side_have_an_outline_each(site):
     films = json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1])
     assert {film["movie_id"] for film in films} == {"plain", "evil"} and "<script>alert" not in text
     assert len(films[0]["lines"]["shots a minute"]) == len(films[0]["lines"]["valence"]) == 48
+
+
+def test_a_film_that_failed_says_so_on_its_page_and_in_the_catalogue(made_once, tmp_path):
+    folder = shutil.copytree(made_once, tmp_path / "project")
+    planning = plan_manifest(load_manifest(folder / "pipeline.yaml"))
+    key = next(cell.key for cell in planning.plan.cells if (cell.movie_id, cell.table) == ("plain", "shots"))
+    (folder / "lake" / "shots" / "plain.parquet").unlink()
+    planning.lake.record_failure("shots", "plain", key, DamagedFilm("it ends after <5 s"))
+    write(folder)
+    assert "damaged_film: it ends after &lt;5 s" in page(folder, "plain")
+    assert "damaged film</p>" in (folder / "site" / "index.html").read_text()
+
+
+def test_the_pace_of_a_film_of_one_shot_is_that_of_its_length():
+    shot = {"id": "shots", "kind": "spans", "why": "", "of": "", "start": [0.0], "end": [10.0]}
+    assert set(outlines([shot], 10.0)["shots a minute"]) == {6.0}

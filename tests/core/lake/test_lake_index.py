@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from _small_lake import commit_marks, marks
+from storage._parquet_bombs import deep_schema
 
 from cinelake.errors import DamagedFilm
 from cinelake.lake import index as index_module
@@ -254,3 +255,8 @@ def test_a_film_whose_name_is_no_text_has_a_fingerprint_like_others(lake: Lake, 
     age(film)
     assert fingerprints(lake, film)[1] == [str(film)]
     assert fingerprints(lake, film) == ({str(film): fingerprint(film)}, [])
+
+
+def test_a_stranger_s_cell_of_columns_within_columns_without_end_is_no_cell_and_ends_nothing(lake: Lake) -> None:
+    cell(lake, "dune").write_bytes(deep_schema(20_000))
+    assert set(Index(lake).cells("marks")) == {"alien", "brazil"}

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from core.learning._taught import Project
 
-from cinelake.errors import CannotTrain
+from cinelake.errors import CannotTrain, DamagedFilm
 from cinelake.lake.artefact import write_artefact
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import read_champion_record
 from cinelake.learning import candidate
 from cinelake.learning.dataset import gather
 from cinelake.learning.versions import list_versions, promote, restore, rollback
+from cinelake.plan.build import plan_manifest
 from cinelake.spec.example import Example
 from cinelake.spec.model import Trained
 
@@ -170,6 +171,15 @@ def test_films_without_fresh_inputs_are_left_out_by_name(labelled):
     labelled.label(labelled.add_films(1, start=12))
     summary = labelled.train()
     assert summary.left_out == {"film_12": "its sound is stale: `cinelake run --select +sound --movie film_12`"}
+
+
+def test_a_film_known_to_be_bad_is_left_out_with_the_command_that_tries_again(labelled):
+    labelled.label(labelled.add_films(1, start=12))
+    planning = plan_manifest(labelled.load())
+    (cell,) = (cell for cell in planning.plan.stale if (cell.movie_id, cell.table) == ("film_12", "sound"))
+    planning.lake.record_failure("sound", "film_12", cell.key, DamagedFilm("torn"))
+    again = "`cinelake run --select +sound --movie film_12 --failed`"
+    assert labelled.train().left_out == {"film_12": f"its sound is failed: {again}"}
 
 
 def test_no_labels_are_said_with_the_command_that_imports_them(project):

@@ -17,9 +17,9 @@ from cinelake.client.lake_client import lake_contracts
 from cinelake.errors import UsageError
 from cinelake.lake.cells import Lake
 from cinelake.plan.keys import key_params
+from cinelake.search import lines as lines_of_search
 from cinelake.search import searcher
 from cinelake.search.conditions import Conditions
-from cinelake.search.moments import FoundMoment
 from cinelake.search.searcher import Query, Searcher
 from cinelake.search.spans import Span
 from cinelake.search.words import FoundLine
@@ -109,8 +109,8 @@ def test_the_moment_nearest_to_two_meanings_is_found(lake: Lake, params: LineVec
 def test_lines_that_are_far_apart_are_not_compared(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where something less relevant must hold too, thousands of lines are looked at before the best are known."""
     lines = [FoundLine("alien", 2.0 * n, 2.0 * n + 1, "dog", 0.9 - n * 1e-4, "said") for n in range(1000)]
-    compared: list[FoundMoment] = []
-    monkeypatch.setattr(searcher, "_is_same", lambda one, _: compared.append(one))
+    compared: list[FoundLine] = []
+    monkeypatch.setattr(lines_of_search, "is_same", lambda one, _: compared.append(one))
     monkeypatch.setattr(
         searcher, "MeaningIndex", lambda *_: SimpleNamespace(films=["alien"], find=lambda *_: iter(lines))
     )

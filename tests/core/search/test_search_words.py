@@ -17,7 +17,8 @@ from cinelake.client.lake_client import lake_contracts
 from cinelake.errors import StorageError, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.lake.index import Index
-from cinelake.search import searcher, words
+from cinelake.search import lines as lines_of_search
+from cinelake.search import words
 from cinelake.search.conditions import Conditions
 from cinelake.search.moments import FoundMoment
 from cinelake.search.searcher import Query, Searcher
@@ -47,10 +48,10 @@ def say(lake: Lake, movie_id: str, *lines: str, key: str = "one") -> None:
     commit(lake, SUBTITLES, movie_id, [rows], key=key)
 
 
-def write(lake: Lake, movie_id: str, *lines: str | None) -> None:
-    """A line in the picture for each two seconds."""
+def write(lake: Lake, movie_id: str, *lines: str | None, every_s: float = 2.0) -> None:
+    """A line in the picture for two seconds, one after another."""
     same: dict[str, Any] = dict.fromkeys(("x", "y", "width", "height", "speed"), [0.1] * len(lines))
-    starts = [2.0 * number for number in range(len(lines))]
+    starts = [every_s * number for number in range(len(lines))]
     rows = WRITING.batch(
         movie_id,
         line=range(len(lines)),
@@ -131,7 +132,7 @@ def test_a_lake_in_which_nothing_is_said_tells_so(tmp_path: Path) -> None:
     write(lake, "alien", "HOTEL")
     answer = Searcher(lake, lake_contracts(lake)).search(Query(words={"said": ("hotel",), "written": ("hotel",)}))
     assert answer.notes == [
-        "no film of the lake has a line that is said: docs/manifest.md says how subtitles or transcript make some"
+        "no film of the lake has a line that is said: docs/manifest.md says how subtitles or transcript can make some"
     ]
 
 
@@ -172,7 +173,7 @@ def test_only_the_films_asked_for(lake: Lake) -> None:
 
 
 def test_lines_of_other_films_take_no_place_among_those_looked_at(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searcher, "MOST_LINES", 1)
+    monkeypatch.setattr(lines_of_search, "MOST_LINES", 1)
     write(lake, "brazil", "Hotel")
     assert places(found(lake, "nothing", "hotel", films=("brazil",))) == [("brazil", 1.5)]
 
@@ -188,7 +189,7 @@ def test_an_answer_says_that_not_all_lines_were_looked_at(lake: Lake, monkeypatc
     say(lake, "alien", "The land of hills.", "Land, I said.", key="two")
     query = Query(words={"said": ("land",), "written": ("entry",)})
     assert not [note for note in Searcher(lake, lake_contracts(lake)).search(query).notes if "more than" in note]
-    monkeypatch.setattr(searcher, "MOST_LINES", 1)
+    monkeypatch.setattr(lines_of_search, "MOST_LINES", 1)
     note, *_ = Searcher(lake, lake_contracts(lake)).search(query).notes
     assert note.startswith("'land' is in more than 1 lines")
 
@@ -197,6 +198,11 @@ def test_two_languages_at_one_time_are_one_moment(lake: Lake) -> None:
     write(lake, "brazil", "Nothing is here")
     say(lake, "brazil", "Nothing here", key="two")
     assert len(found(lake, "nothing here")) == 1
+
+
+def test_two_lines_of_one_picture_are_two_moments_and_the_same_line_twice_is_one(lake: Lake) -> None:
+    write(lake, "brazil", "Anna Kowalska", "Anna Nowak", "ANNA NOWAK", every_s=0.1)
+    assert [moment.what for moment in found(lake, written="anna")] == ["“Anna Kowalska”", "“Anna Nowak”"]
 
 
 def test_the_index_follows_the_lake(lake: Lake) -> None:

@@ -1,0 +1,129 @@
+"""How deep the columns of a Parquet file lie within each other, read without recursion.
+
+PyArrow follows them as deep as they go, until the stack is full and the process ends. In Thrift's compact protocol, as
+https://parquet.apache.org/docs/file-format has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+
+from cinelake.storage.parquet_footer import MAGIC
+
+MOST_DEPTH = 256
+"""Columns within each other; lists of structures of lists take six."""
+SHALLOW_BYTES = 16 * 1024
+"""A footer no longer than this can nest no deeper than any thread's stack bears, and is not looked at."""
+_SCHEMA, _CHILDREN = 2, 5
+"""Numbers of the fields: in the footer its schema, in one of its elements how many columns lie in it."""
+_NUMBERS, _FLAGS, _BYTE, _DOUBLE, _TEXT, _LISTS, _STRUCT = (4, 5, 6), (1, 2), 3, 7, 8, (9, 10), 12
+_WITHIN = 64
+"""How deep the values of one field may nest; those of the format take four."""
+
+
+def check_depth(tail: bytes) -> None:
+    """Raise `pyarrow.ArrowInvalid` where more than `MOST_DEPTH` columns lie within each other, or a damaged footer.
+
+    tail: the last bytes of a file, with all of its footer.
+    """
+    footer = tail[: -len(MAGIC) - 4][-int.from_bytes(tail[-8:-4], "little") :]
+    if len(footer) <= SHALLOW_BYTES:
+        return
+    try:
+        depth = _deepest(_children(_Fields(footer)))
+    except IndexError as error:
+        raise pa.ArrowInvalid("its footer ends too early") from error
+    if depth > MOST_DEPTH:
+        raise pa.ArrowInvalid(f"more than {MOST_DEPTH} of its columns lie within each other")
+
+
+def _deepest(children: Iterable[int]) -> int:
+    """The greatest depth of a tree told in depth-first order, each node by how many lie in it; looks no further."""
+    left: list[int] = []
+    for count in children:
+        while left and left[-1] <= 0:
+            left.pop()
+        if left:
+            left[-1] -= 1
+        if count > 0:
+            left.append(count)
+        if len(left) > MOST_DEPTH:
+            break
+    return len(left)
+
+
+def _children(fields: _Fields) -> Iterator[int]:
+    """How many columns lie in each element of a footer's schema."""
+    for number, kind in fields.each():
+        if number != _SCHEMA or kind not in _LISTS:
+            fields.skip(kind)
+            continue
+        count, _ = fields.list_head()
+        for _ in range(count):
+            inside = 0
+            for of_element, its_kind in fields.each():
+                if of_element == _CHILDREN and its_kind in _NUMBERS:
+                    inside = fields.number()
+                else:
+                    fields.skip(its_kind)
+            yield inside
+        return
+
+
+class _Fields:
+    """Reads structures from bytes, from front to back. Raises `IndexError` behind their end."""
+
+    def __init__(self, data: bytes):
+        self._data, self._at = data, 0
+
+    def each(self) -> Iterator[tuple[int, int]]:
+        """Number and kind of each field of the structure that begins here; whoever asks reads or skips its value."""
+        number = 0
+        while head := self._byte():
+            number = number + (head >> 4) if head >> 4 else self.number()
+            yield number, head & 0xF
+
+    def number(self) -> int:
+        """A number as zigzag has it."""
+        value = self._varint()
+        return value >> 1 ^ -(value & 1)
+
+    def list_head(self) -> tuple[int, int]:
+        """How many values follow, and of which kind."""
+        head = self._byte()
+        return (self._varint() if head >> 4 == 0xF else head >> 4), head & 0xF
+
+    def skip(self, kind: int, within: int = 0) -> None:
+        """Leave a value aside."""
+        if within > _WITHIN:
+            raise pa.ArrowInvalid("values of its footer lie too deep within each other")
+        if kind in _NUMBERS:
+            self._varint()
+        elif kind == _TEXT:
+            length = self._varint()
+            self._at += length
+        elif kind == _STRUCT:
+            for _, inner in self.each():
+                self.skip(inner, within + 1)
+        elif kind in _LISTS:
+            count, inner = self.list_head()
+            for _ in range(count):
+                self.skip(_BYTE if inner in _FLAGS else inner, within + 1)
+        elif kind in (_BYTE, _DOUBLE):
+            self._data[self._at]
+            self._at += 1 if kind == _BYTE else 8
+        elif kind not in _FLAGS:
+            raise pa.ArrowInvalid(f"its footer has a value of the unknown kind {kind}")
+
+    def _byte(self) -> int:
+        self._at += 1
+        return self._data[self._at - 1]
+
+    def _varint(self) -> int:
+        value = shift = 0
+        while (byte := self._byte()) & 0x80:
+            value |= (byte & 0x7F) << shift
+            shift += 7
+        return value | byte << shift
