@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cinelake.manifest.sections import EngineKind
+from cinelake.spec.names import counted
 from cinelake.storage.interrupts import interrupts_answered
 from cli.demo_folder import DemoFolder, claim_folder
 from cli.demo_steps import DemoOutcome, DemoRequest, make_demo
@@ -136,10 +137,10 @@ def _row(name: str, result: dict[str, Any]) -> list[str]:
     """A model's row: score beside baseline, on films it never saw, and what the gate said."""
     if "problem" in result:
         return [name, "", "", "", "", "", "not trained"]
-    metric, films = result["metric"], {side: len(ids) for side, ids in result["films"].items()}
+    metric, sides = result["metric"], result["films"]
     interval = result["intervals"].get("score") or {}
     draws = f"{interval['low']:.3f} … {interval['high']:.3f}" if interval.get("low") is not None else ""
-    held_out = f"{films['test']} of {sum(films.values())} films"
+    held_out = f"{len(sides['test'])} of {counted(len(set().union(*sides.values())), 'film')}"
     state = "champion" if result["moved"] else "refused"
     scores = [number(result[which].get(metric)) for which in ("scores", "baseline")]
     return [name, held_out, metric, scores[0], draws, scores[1], state]

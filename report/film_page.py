@@ -102,7 +102,8 @@ def write_film(
     (folder / "index.html").write_text(page, encoding="utf-8")
     missing = [row["table"] for row in origins if row["why"] and row["state"] != "absent"]
     head = {"key": key, "movie_id": tables.movie_id, "title": tables.title}
-    card = {**head, **counted, "missing": missing, "failed": tables.failed, "poster": pictures.has_poster}
+    failed = list(dict.fromkeys(why.partition(":")[0].replace("_", " ") for why in tables.failed))
+    card = {**head, **counted, "missing": missing, "failed": failed, "poster": pictures.has_poster}
     card |= {"said": said_of(lanes, tables, pictures.thumbnails), "lines": outlines(lanes, length_s)}
     (folder / THUMBNAILS).write_text(json.dumps(vars(pictures.thumbnails)), encoding="utf-8")
     (folder / CARD).write_text(json.dumps(card, ensure_ascii=False), encoding="utf-8")
@@ -150,7 +151,7 @@ def outlines(lanes: list[dict[str, Any]], length_s: float) -> dict[str, list[flo
     middles = (edges[:-1] + edges[1:]) / 2
     found: dict[str, list[float | None]] = {}
     for lane in lanes:
-        if lane["why"] or lane["of"]:
+        if lane["why"] or lane["of"] or lane.get("start") == []:
             continue
         if lane["id"] == "shots":
             # Each shot counts evenly over its length, so that one whose middle is far away is no peak where it begins.

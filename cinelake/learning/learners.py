@@ -39,9 +39,12 @@ class LearnerChoice:
 
 
 def learner_of(spec: Model, config: Params) -> str:
-    """The learner whose settings a configuration has; empty where it has none's, or the model has no learners."""
+    """The learner whose settings a configuration has, of several the one with the most; empty where it has none's, or
+    the model has no learners.
+    """
     settings = config.model_dump()
-    return next((name for name, own in spec.learners.items() if own.items() <= settings.items()), "")
+    known = [name for name, own in spec.learners.items() if own.items() <= settings.items()]
+    return max(known, key=lambda name: len(spec.learners[name]), default="")
 
 
 def choose_learner(

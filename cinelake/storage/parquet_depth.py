@@ -21,6 +21,8 @@ _SCHEMA, _CHILDREN = 2, 5
 _NUMBERS, _FLAGS, _BYTE, _DOUBLE, _TEXT, _LISTS, _STRUCT = (4, 5, 6), (1, 2), 3, 7, 8, (9, 10), 12
 _WITHIN = 64
 """How deep the values of one field may nest; those of the format take four."""
+_MOST_BITS = 70
+"""A number of 64 bits takes ten bytes; one without end would be read for hours."""
 
 
 def check_depth(tail: bytes) -> None:
@@ -32,15 +34,15 @@ def check_depth(tail: bytes) -> None:
     if len(footer) <= SHALLOW_BYTES:
         return
     try:
-        depth = _deepest(_children(_Fields(footer)))
+        is_too_deep = any(_is_too_deep(children) for children in _schemas(_Fields(footer)))
     except IndexError as error:
         raise pa.ArrowInvalid("its footer ends too early") from error
-    if depth > MOST_DEPTH:
+    if is_too_deep:
         raise pa.ArrowInvalid(f"more than {MOST_DEPTH} of its columns lie within each other")
 
 
-def _deepest(children: Iterable[int]) -> int:
-    """The greatest depth of a tree told in depth-first order, each node by how many lie in it; looks no further."""
+def _is_too_deep(children: Iterable[int]) -> bool:
+    """Whether a tree is deeper than `MOST_DEPTH`; told in depth-first order, each node by how many lie in it."""
     left: list[int] = []
     for count in children:
         while left and left[-1] <= 0:
@@ -50,26 +52,29 @@ def _deepest(children: Iterable[int]) -> int:
         if count > 0:
             left.append(count)
         if len(left) > MOST_DEPTH:
-            break
-    return len(left)
+            return True
+    return False
 
 
-def _children(fields: _Fields) -> Iterator[int]:
-    """How many columns lie in each element of a footer's schema."""
+def _schemas(fields: _Fields) -> Iterator[Iterator[int]]:
+    """How many columns lie in each element of a footer's schema; of a footer with several, PyArrow takes the last."""
     for number, kind in fields.each():
-        if number != _SCHEMA or kind not in _LISTS:
+        if number == _SCHEMA and kind in _LISTS:
+            count, _ = fields.list_head()
+            yield (_children(fields) for _ in range(count))
+        else:
             fields.skip(kind)
-            continue
-        count, _ = fields.list_head()
-        for _ in range(count):
-            inside = 0
-            for of_element, its_kind in fields.each():
-                if of_element == _CHILDREN and its_kind in _NUMBERS:
-                    inside = fields.number()
-                else:
-                    fields.skip(its_kind)
-            yield inside
-        return
+
+
+def _children(fields: _Fields) -> int:
+    """How many columns lie in the element that begins here."""
+    inside = 0
+    for number, kind in fields.each():
+        if number == _CHILDREN and kind in _NUMBERS:
+            inside = fields.number()
+        else:
+            fields.skip(kind)
+    return inside
 
 
 class _Fields:
@@ -82,7 +87,7 @@ class _Fields:
         """Number and kind of each field of the structure that begins here; whoever asks reads or skips its value."""
         number = 0
         while head := self._byte():
-            number = number + (head >> 4) if head >> 4 else self.number()
+            number = (number + (head >> 4) if head >> 4 else self.number()) & 0xFFFF  # PyArrow takes the lowest bits
             yield number, head & 0xF
 
     def number(self) -> int:
@@ -126,4 +131,6 @@ class _Fields:
         while (byte := self._byte()) & 0x80:
             value |= (byte & 0x7F) << shift
             shift += 7
+            if shift >= _MOST_BITS:
+                raise pa.ArrowInvalid("a number of its footer has no end")
         return value | byte << shift

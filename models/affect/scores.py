@@ -48,7 +48,8 @@ def summarise(film_scores: Sequence[FilmScores]) -> Scores:
 
 def blocked(film_scores: Sequence[FilmScores], baseline: Sequence[FilmScores]) -> dict[str, str]:
     """Target → why its line is not to be told: its correlation on films never seen is not surely above 0, or its error
-    is above that of always telling the mean. Of fewer than three films nothing is sure, and a person decides."""
+    is above that of always telling the mean. Of fewer than three films nothing is sure, and a person decides. So few
+    that all correlate the same have no bounds: their own correlation counts."""
     found: dict[str, str] = {}
     if len(film_scores) < MIN_UNITS:
         return found
@@ -56,7 +57,7 @@ def blocked(film_scores: Sequence[FilmScores], baseline: Sequence[FilmScores]) -
     for target in support(film_scores):
         sure = bootstrap(film_scores, summarise, f"pcc_{target}")
         mse, of_mean = scores[f"mse_{target}"], trivial[f"mse_{target}"]
-        if not sure.low > 0:
+        if not (sure.low if sure.is_known else sure.mean) > 0:
             found[target] = f"its correlation {sure} is not surely above 0"
         elif mse > of_mean:
             found[target] = f"its mean square error {mse:.3f} is above the mean's, {of_mean:.3f}"

@@ -12,7 +12,7 @@ from cinelake.lake.cells import Lake
 from cinelake.manifest.document import load_manifest
 from cinelake.query.views import ask, open_query
 from cinelake.storage.files import process_mark
-from cli.demo import QUESTION, _print_screen
+from cli.demo import QUESTION, _print_screen, _row
 from cli.demo_folder import FIRST_RELEASE, DemoRecord, claim_folder, manifest_text
 from cli.demo_steps import DemoOutcome, train_models
 from cli.docs import all_contracts
@@ -125,12 +125,19 @@ def test_a_refused_model_is_shown_with_the_reason(tmp_path: Path, capsys: pytest
     assert "not trained" in screen and "tags: too few films" in screen
 
 
+def test_films_of_which_parts_are_learned_from_and_others_scored_on_are_counted_once() -> None:
+    parts = {"train": ["a", "b", "c"], "validation": ["a", "b"], "test": ["a", "b", "c"]}
+    result = {"metric": "f1", "films": parts, "intervals": {}, "moved": True, "scores": {}, "baseline": {}}
+    assert _row("tags", result)[1] == "3 of 3 films"
+
+
 def test_at_80_columns_each_model_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interval = {"score": {"low": 0.5049, "high": 0.7701}}
+    ids = [f"film_{number}" for number in range(20)]
     result = {
-        "metric": "macro_f1", "films": {"train": ["a"] * 12, "validation": ["b"] * 2, "test": ["c"] * 6}, "moved": True,
+        "metric": "macro_f1", "films": {"train": ids[:12], "validation": ids[12:14], "test": ids[14:]}, "moved": True,
         "scores": {"macro_f1": 0.638}, "baseline": {"macro_f1": 0.231}, "intervals": interval, "why": "",
     }  # fmt: skip
     monkeypatch.setattr(out, "width", 80)

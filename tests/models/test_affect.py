@@ -111,6 +111,14 @@ def test_a_line_the_wrong_way_round_is_blocked_and_the_other_is_not() -> None:
     assert set(MODEL.without(said[0], found)) == {"true_arousal", "said_arousal"}
 
 
+@pytest.mark.parametrize("count", [3, 4, 5])
+def test_a_line_that_few_films_tell_equally_well_is_not_blocked_and_one_that_none_tells_is(count: int) -> None:
+    lines = np.random.default_rng(1).uniform(-1, 1, (count, 30))
+    said = [{"true_valence": x, "said_valence": 0 * x, "true_arousal": x, "said_arousal": x} for x in lines]
+    mean = [{name: 0 * x if "said" in name else x for name, x in film.items()} for film in said]
+    assert list(MODEL.blocked(said, mean)) == ["valence"]
+
+
 def test_a_line_farther_off_than_the_mean_is_blocked_however_it_correlates() -> None:
     lines = np.random.default_rng(1).uniform(-0.2, 0.2, (6, 30))
     said = [{"true_arousal": x, "said_arousal": 5 * x} for x in lines]

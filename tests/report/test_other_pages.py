@@ -78,15 +78,28 @@ def test_films_side_by_side_have_an_outline_each(site):
     assert len(films[0]["lines"]["shots a minute"]) == len(films[0]["lines"]["valence"]) == 48
 
 
-def test_a_film_that_failed_says_so_on_its_page_and_in_the_catalogue(made_once, tmp_path):
-    folder = shutil.copytree(made_once, tmp_path / "project")
-    planning = plan_manifest(load_manifest(folder / "pipeline.yaml"))
-    key = next(cell.key for cell in planning.plan.cells if (cell.movie_id, cell.table) == ("plain", "shots"))
-    (folder / "lake" / "shots" / "plain.parquet").unlink()
-    planning.lake.record_failure("shots", "plain", key, DamagedFilm("it ends after <5 s"))
-    write(folder)
-    assert "damaged_film: it ends after &lt;5 s" in page(folder, "plain")
-    assert "damaged film</p>" in (folder / "site" / "index.html").read_text()
+def test_a_film_that_failed_says_so_on_its_page_and_once_in_the_catalogue(project):
+    planning = plan_manifest(load_manifest(project / "pipeline.yaml"))
+    for table in ("shots", "sound"):
+        (key,) = (cell.key for cell in planning.plan.cells if (cell.movie_id, cell.table) == ("plain", table))
+        (project / "lake" / table / "plain.parquet").unlink()
+        planning.lake.record_failure(table, "plain", key, DamagedFilm(f"no {table} after <5 s"))
+    write(project)
+    assert all(f"damaged_film: no {table} after &lt;5 s" in page(project) for table in ("shots", "sound"))
+    assert (project / "site" / "index.html").read_text().count("damaged film</p>") == 1
+
+
+def test_pages_that_an_older_version_wrote_stand_beside_new_ones(project):
+    write(project)
+    card = project / "site" / "films" / "evil" / "card.json"
+    older = {name: value for name, value in json.loads(card.read_text()).items() if name not in ("failed", "lines")}
+    card.write_text(json.dumps(older))
+    write(project, movies=["plain"])
+    assert "films/evil/index.html" in (project / "site" / "index.html").read_text()
+
+
+def test_a_film_whose_table_of_shots_is_empty_has_no_line_of_its_pace():
+    assert outlines([{"id": "shots", "kind": "spans", "why": "", "of": "", "start": [], "end": []}], 10.0) == {}
 
 
 def test_the_pace_of_a_film_of_one_shot_is_that_of_its_length():

@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from core._toy_model import MODEL, Config
 from core.learning._taught import Project
 
 from cinelake.errors import CannotTrain, TrainingFailed, UnknownName
 from cinelake.events import EvaluationBegan, Event
 from cinelake.learning.candidate import with_learner
 from cinelake.learning.jobs import TrainingJob
-from cinelake.learning.learners import LearnerChoice, as_markdown, choose_learner
+from cinelake.learning.learners import LearnerChoice, as_markdown, choose_learner, learner_of
 from cinelake.learning.request import TrainingRequest, prepare_request
 from cinelake.learning.session import train_model
 from cinelake.storage.processes import import_path
@@ -70,6 +71,12 @@ def test_a_version_says_which_learner_made_it(labelled: Project, learner: str) -
 def test_the_learner_of_the_defaults_is_told_where_none_is_named(labelled: Project) -> None:
     client = connect(labelled.load().tracking.uri)
     assert client.get_run(labelled.train().run_id).data.params["learner"] == "plain"
+
+
+@pytest.mark.parametrize(("shift", "learner"), [(0.0, "simple"), (60.0, "deaf")])
+def test_of_learners_whose_settings_are_in_others_the_one_that_says_most_is_told(shift: float, learner: str) -> None:
+    spec = replace(MODEL, learners={"simple": {}, "deaf": {"shift": 60.0}})
+    assert learner_of(spec, Config(shift=shift)) == learner
 
 
 def test_an_unknown_learner_is_refused_with_those_there_are(labelled: Project) -> None:
