@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -99,13 +100,28 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, file: IO[str
 
 def _grid(
     heads: Sequence[Text], rows: Iterable[Sequence[Text]], widths: Sequence[int | None], *, show_header: bool = True
-) -> Table:
+) -> _WithoutTrailingBlanks:
     grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0), show_header=show_header)
     for head, width in zip(heads, widths, strict=True):
         grid.add_column(head, overflow="fold", width=width)
     for row in rows:
         grid.add_row(*row)
-    return grid
+    return _WithoutTrailingBlanks(grid)
+
+
+class _WithoutTrailingBlanks:
+    """A grid whose lines end with their last word: what is read from a pipe or copied from a screen."""
+
+    def __init__(self, grid: Table):
+        self._grid = grid
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in console.render_lines(self._grid, options, pad=False):
+            while line and not line[-1].text.rstrip(" "):
+                line.pop()
+            yield from line[:-1]
+            yield from (Segment(last.text.rstrip(" "), last.style) for last in line[-1:])
+            yield Segment.line()
 
 
 def _widths(console: Console, columns: Sequence[Sequence[Text]]) -> list[int] | None:

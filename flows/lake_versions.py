@@ -64,7 +64,8 @@ def prepare_publication(planning: Planning) -> Publication:
         keys = {m: footer.key for m, footer in planning.index.cells(name).items() if m in films}
         sources[name] = TableToPublish(entry.spec.contract, entry.task, keys)
     buckets = settings.buckets or bucket_count(len(films), known[-1].buckets if known else None)
-    return prepare(lake, sources, SUMMARIES, films=len(films), buckets=buckets, blobs=settings.blobs, known=known)
+    present = {movie_id for source in sources.values() for movie_id in source.keys}
+    return prepare(lake, sources, SUMMARIES, films=len(present), buckets=buckets, blobs=settings.blobs, known=known)
 
 
 def publish_planned(planning: Planning, on_file: OnFile = lambda _done, _all: None) -> Published:

@@ -31,6 +31,7 @@ from cinelake.spec.installed import LABELS_FORMAT, check_format
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.content import digest, parsed_object
 from cinelake.storage.files import flush_to_disk, unfinished_file
+from cinelake.storage.parquet_depth import metadata_in, open_parquet, parquet_tail
 from cinelake.storage.store import storage_errors
 
 FOOTER_KEY = b"cinelake.labels"
@@ -285,7 +286,8 @@ def footer_of(made: LabelVersion) -> bytes:
 def _read_version(file: Path) -> LabelVersion:
     with storage_errors(f"reading {file}"):
         try:
-            metadata = pq.read_metadata(file)
+            with pa.OSFile(str(file)) as source:
+                metadata = metadata_in(parquet_tail(source))
             facts = parsed_object((metadata.metadata or {})[FOOTER_KEY])
             check_format(str(file), facts.pop("format", LABELS_FORMAT), LABELS_FORMAT)
             at = datetime.datetime.fromisoformat(facts.pop("at"))
@@ -312,7 +314,7 @@ def rows_of_version(version: LabelVersion, films: Sequence[str]) -> pa.Table:
     """The rows of some films in a version, as they were stored. Raises `StorageError`."""
     with storage_errors(f"reading {version.file}"):
         try:
-            with pq.ParquetFile(version.file) as file:  # `read_table` imports pandas
+            with pa.OSFile(str(version.file)) as source, open_parquet(source) as file:  # `read_table` imports pandas
                 table = file.read().replace_schema_metadata(None)
         except pa.ArrowException as error:
             raise StorageError(_damaged(version.file, error)) from error

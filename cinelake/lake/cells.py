@@ -29,18 +29,18 @@ from cinelake.spec.contract import Contract
 from cinelake.spec.installed import LAKE_FORMAT, check_format
 from cinelake.spec.names import MOVIE_ID, RESERVED, TABLE_NAME
 from cinelake.storage.content import parsed_object
-from cinelake.storage.parquet_depth import check_depth
+from cinelake.storage.parquet_depth import metadata_in, open_parquet, parquet_tail
 from cinelake.storage.store import Storage, StorageLocation, storage_errors
 
 FOOTER_KEY = b"cinelake"
 STORED_HASH = "meaning"
 """The name that footers on disk have for `content_hash`."""
 DIGESTS = ("content_digest", "input_digests")
+INGREDIENTS_OF_PARTS = ("inputs", "model", "params")
+"""Ingredients that are mappings, where a cell has them."""
 ROWS_PER_GROUP = 65_536
 BYTES_PER_GROUP = 8 << 20
 COPIED_BYTES = 8 << 20
-TAIL_BYTES = 64 << 10
-"""How much of a file's end is read at once for its footer."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,9 @@ class Footer:
         run = {**stored.pop("run")}  # refuses what is no mapping
         digests = {name: run.pop(name) for name in DIGESTS if name in run}
         found = cls(content_hash=stored.pop(STORED_HASH), run=run, **stored, **digests)
-        if not all(isinstance(each, dict) for each in (found.ingredients, found.input_digests)):
-            raise TypeError("its ingredients or digests are no mappings")
+        inner = (found.run.get("decode") or {}, *(found.ingredients.get(name) or {} for name in INGREDIENTS_OF_PARTS))
+        if not all(isinstance(each, dict) for each in (found.ingredients, found.input_digests, *inner)):
+            raise TypeError("its ingredients, digests or facts of the decode are no mappings")
         "".join((found.key, found.content_hash, found.content_digest)).encode()  # refuses what is no text, or no UTF-8
         return found
 
@@ -119,7 +120,7 @@ class CellReader:
             except FileNotFoundError as error:
                 raise InputChanged(f"{self} is not in the lake (any more)") from error
             try:
-                with source, pq.ParquetFile(source, page_checksum_verification=True) as file:
+                with source, open_parquet(source, page_checksum_verification=True) as file:
                     yield file
             except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
                 if self._lake.storage.local is None or getattr(error, "errno", None):
@@ -371,26 +372,16 @@ def read_footer(storage: Storage, *parts: str) -> Footer | None:
     """
     with storage_errors(f"reading {'/'.join(parts)} in {storage.uri}"):
         try:
-            tail = parquet_tail(storage.path(*parts), storage)
+            with storage.open_input_file(storage.path(*parts)) as source:
+                tail = parquet_tail(source)
         except FileNotFoundError:
             return None
     try:
-        check_depth(tail)
-        metadata = pq.read_metadata(pa.BufferReader(tail)).metadata or {}
-        return Footer.from_json(metadata[FOOTER_KEY])
+        return Footer.from_json((metadata_in(tail).metadata or {})[FOOTER_KEY])
     except NewerFormat as error:
         raise NewerFormat(f"{storage.path(*parts)}: {error}") from error
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowException):  # what Arrow raises for bytes it cannot read
         return None
-
-
-def parquet_tail(path: str, storage: Storage) -> bytes:
-    """The last bytes of a Parquet file, with all of its footer."""
-    with storage.open_input_file(path) as source:
-        size = source.size()
-        tail: bytes = source.read_at(min(size, TAIL_BYTES), max(0, size - TAIL_BYTES))
-        needed = int.from_bytes(tail[-8:-4], "little") + 8
-        return source.read_at(needed, size - needed) if len(tail) < needed <= size else tail
 
 
 def write_all(writer: CellWriter, batches: Iterable[pa.RecordBatch]) -> None:

@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from blake3 import blake3
 
 from cinelake.errors import DamagedPublication, StorageError, UnknownName, UsageError
@@ -29,6 +28,7 @@ from cinelake.spec.installed import LAKE_FORMAT, check_format
 from cinelake.spec.names import TABLE_NAME
 from cinelake.storage.content import parsed_json, parsed_object
 from cinelake.storage.files import alone
+from cinelake.storage.parquet_depth import metadata_in, parquet_tail
 from cinelake.storage.store import Storage, storage_errors
 
 FOLDER = "published"
@@ -233,7 +233,7 @@ def _contract(lake: Lake, name: str, table: PublishedTable) -> Contract:
     with storage_errors(f"reading the published {name}"):
         source = lake.storage.open_input_file(lake.storage.path(*table.files[0].parts(name)))
         with source:
-            schema = pq.read_schema(source)
+            schema = metadata_in(parquet_tail(source)).schema.to_arrow_schema()
     columns = [Column(f.name, f.type, docs.get(f.name, ""), True) for f in schema if f.name != "movie_id"]
     return Contract(name, table.doc, columns, table.key, of_films="movie_id" in schema.names)
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from cinelake.lake.cells import Lake, parquet_tail
+from cinelake.lake.cells import Lake
 from cinelake.lake.published import PublishedTable, PublishedVersion, damaged_file, file_paths
 from cinelake.spec.contract import Contract
+from cinelake.storage.parquet_depth import parquet_tail
 from cinelake.storage.parquet_footer import MAGIC, ColumnChunk, column_chunks
 from cinelake.storage.store import storage_errors
 
@@ -81,8 +82,8 @@ def _chunks(lake: Lake, name: str, paths: Sequence[str]) -> Iterator[ColumnChunk
 
             def footer(path: str, scratch: Path = scratch) -> Path:
                 file = scratch / Path(path).name
-                with storage_errors(f"reading the published {name}"):
-                    file.write_bytes(MAGIC + parquet_tail(path, lake.storage))
+                with storage_errors(f"reading the published {name}"), lake.storage.open_input_file(path) as source:
+                    file.write_bytes(MAGIC + parquet_tail(source))
                 return file
 
             files = list(pool.map(footer, paths[start : start + FOOTERS_AT_ONCE]))

@@ -143,6 +143,7 @@ class WordIndex:
         self._lake = lake
         roles = tasks_with(Words)
         self._tables = {name: roles[c.table] for name, c in contracts.items() if c.table in roles}
+        self._tasks = {contract.table for contract in contracts.values()}
         self._connection, self._file = _open(lake)
 
     @property
@@ -218,16 +219,22 @@ class WordIndex:
                 yield FoundLine(movie_id, start_s, end_s, text, bonus + 0.5 * min(1.0, words / length), kind)
 
     def silence(self, kind: str, films: Collection[str] = ()) -> str:
-        """What tells how many of these films (none: of all) have no line of a kind; '' where each has one."""
+        """What tells how many of these films (none: of all) have no line of a kind, and which tasks could make some
+        that have not been there; '' where each has one.
+        """
         tables = [name for name, role in self._tables.items() if role.kind == kind]
-        sql = "select distinct movie_id from cells c where tab in (select value from json_each(?)) and exists ("
-        rows = self._ask(sql + "select 1 from passages where cell = c.id)", (_list(tables),))
+        sql = "select movie_id, max(exists (select 1 from passages where cell = c.id)) from cells c "
+        rows = self._ask(sql + "where tab in (select value from json_each(?)) group by movie_id", (_list(tables),))
         wanted = set(films) or self.films
-        without = len(wanted - {movie_id for (movie_id,) in rows})
+        without = len(wanted - {movie_id for movie_id, has_lines in rows if has_lines})
         none_has = "none of the films that are searched has a" if films else "no film of the lake has a"
         which = f"{without} of {len(wanted)} films have no" if without < len(wanted) else none_has
-        tasks = " or ".join(name for name, role in tasks_with(Words).items() if role.kind == kind)
-        return f"{which} line that is {kind}: docs/manifest.md says how {tasks} can make some" if without else ""
+        tasks = [name for name, role in tasks_with(Words).items() if role.kind == kind]
+        if wanted <= {movie_id for movie_id, _ in rows}:
+            tasks = [name for name in tasks if name not in self._tasks]
+        hint = f"docs/manifest.md says how {' or '.join(tasks)} can make some"
+        why = hint if tasks else f"{' and '.join(tables)} found none"
+        return f"{which} line that is {kind}: {why}" if without else ""
 
     def close(self) -> None:
         """Close the file."""

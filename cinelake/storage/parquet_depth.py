@@ -7,8 +7,10 @@ https://parquet.apache.org/docs/file-format has it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from cinelake.storage.parquet_footer import MAGIC
 
@@ -16,6 +18,8 @@ MOST_DEPTH = 256
 """Columns within each other; lists of structures of lists take six."""
 SHALLOW_BYTES = 16 * 1024
 """A footer no longer than this can nest no deeper than any thread's stack bears, and is not looked at."""
+TAIL_BYTES = 64 << 10
+"""How much of a file's end is read at once for its footer."""
 _SCHEMA, _CHILDREN = 2, 5
 """Numbers of the fields: in the footer its schema, in one of its elements how many columns lie in it."""
 _NUMBERS, _FLAGS, _BYTE, _DOUBLE, _TEXT, _LISTS, _STRUCT = (4, 5, 6), (1, 2), 3, 7, 8, (9, 10), 12
@@ -23,6 +27,28 @@ _WITHIN = 64
 """How deep the values of one field may nest; those of the format take four."""
 _MOST_BITS = 70
 """A number of 64 bits takes ten bytes; one without end would be read for hours."""
+
+
+def parquet_tail(source: pa.NativeFile) -> bytes:
+    """The last bytes of a Parquet file, with all of its footer."""
+    size = source.size()
+    tail: bytes = source.read_at(min(size, TAIL_BYTES), max(0, size - TAIL_BYTES))
+    needed = int.from_bytes(tail[-8:-4], "little") + 8
+    return source.read_at(needed, size - needed) if len(tail) < needed <= size else tail
+
+
+def metadata_in(tail: bytes) -> pq.FileMetaData:
+    """What the footer in a file's last bytes says. Raises what PyArrow does, and as `check_depth`."""
+    check_depth(tail)
+    return pq.read_metadata(pa.BufferReader(tail))
+
+
+def open_parquet(source: pa.NativeFile, **options: Any) -> pq.ParquetFile:
+    """A Parquet file whose columns do not lie too deep within each other; whoever opened the source closes it.
+
+    options: as `pyarrow.parquet.ParquetFile` has them. Raises as `metadata_in`.
+    """
+    return pq.ParquetFile(source, metadata=metadata_in(parquet_tail(source)), **options)
 
 
 def check_depth(tail: bytes) -> None:

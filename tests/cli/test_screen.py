@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 
 import pytest
 
@@ -29,6 +30,12 @@ def test_so_does_a_cell_of_a_table_and_a_line_with_markup(printed):
     screen.table(["name"], [[HOSTILE]])
     screen.out.print(f"[bold]{HOSTILE.replace('[', '(')}[/]")
     assert "\x1b" not in printed.getvalue() and SHOWN in printed.getvalue()
+
+
+def test_no_line_of_a_table_ends_with_blanks(printed):
+    screen.table(["name", "why"], [["a" * random.randrange(1, 20), ""], ["b", "none " * random.randrange(1, 90)]])
+    lines = printed.getvalue().splitlines()
+    assert lines == [line.rstrip() for line in lines] and sum(map(len, lines)) > 5
 
 
 def test_letters_of_every_script_stay_as_they_are(printed):

@@ -40,12 +40,17 @@ def marks(movie_id: str = "film", numbers: Sequence[int] = (0, 1, 2), **columns:
 
 
 def commit_marks(
-    lake: Lake, movie_id: str = "film", *batches: pa.RecordBatch, key: str = "k", run: dict[str, Any] | None = None
+    lake: Lake,
+    movie_id: str = "film",
+    *batches: pa.RecordBatch,
+    key: str = "k",
+    run: dict[str, Any] | None = None,
+    ingredients: dict[str, Any] | None = None,
 ) -> None:
     """Commit a cell of `marks`; without batches, the good three rows."""
     with lake.scratch() as scratch:
         writer = CellWriter(MARKS, movie_id, scratch / "marks.parquet")
         for batch in batches or [marks(movie_id)]:
             writer.write(batch)
-        writer.close(Footer(key, f"meaning of {key}", {"version": 1}, run or {}))
+        writer.close(Footer(key, f"meaning of {key}", {"version": 1, **(ingredients or {})}, run or {}))
         lake.commit(writer, "marks")

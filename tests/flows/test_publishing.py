@@ -73,6 +73,12 @@ def test_nothing_new_is_published_of_an_unchanged_lake(project: Path) -> None:
     assert not done.is_new and version_numbers(planned(project).lake) == [1]
 
 
+def test_a_film_without_a_cell_is_none_of_a_version_s(project: Path) -> None:
+    (project / "films" / "arrived.mp4").write_text(f"arrived {random.random()}")
+    done = publish_planned(planned(project))
+    assert (done.version.films, done.is_new) == (12, False)
+
+
 def test_one_changed_film_makes_its_buckets_anew_and_nothing_else(project: Path) -> None:
     before = files(project)
     done = publish_planned(change(project, "film_3"))

@@ -1,6 +1,7 @@
 """Labels are kept in versions that are never changed; of each film the newest that holds it counts."""
 
 import json
+import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from _labelled import KIND, RATINGS, SCENES, TAGS, rows_of, scene, take
+from storage._parquet_bombs import deep_schema
 
 from cinelake.errors import BadLabels, CannotTrain, StorageError, UnknownName, UsageError
 from cinelake.labels.store import (
@@ -42,6 +44,13 @@ def test_a_film_that_is_imported_again_has_its_new_rows_alone(tmp_path):
     take(tmp_path, scene("dawn"), scene("dawn", 10, 20), scene("dusk"))
     take(tmp_path, scene("dawn", kind="sorrow"))
     assert counting(tmp_path) == [row(kind="sorrow"), row("dusk")]
+
+
+def test_a_version_of_columns_within_columns_without_end_is_damaged_and_ends_no_process(tmp_path):
+    take(tmp_path, scene())
+    (tmp_path / "toy" / "000002.parquet").write_bytes(deep_schema(random.randrange(20_000, 40_000)))
+    with pytest.raises(StorageError, match="within each other"):
+        label_versions(tmp_path, "toy")
 
 
 def test_an_older_version_can_still_be_read(tmp_path):

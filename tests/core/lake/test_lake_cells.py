@@ -33,6 +33,7 @@ from cinelake.lake import cells as lake_module
 from cinelake.lake.cells import CellWriter, Footer, Lake
 from cinelake.lake.records import FAILURES
 from cinelake.spec.contract import Column, Contract, vector
+from cinelake.storage.parquet_depth import TAIL_BYTES
 
 FOOTER = Footer("key", "meaning", {"version": 1, "params": {"fps": 1.0, "é": None}}, {"wall_s": 0.1, "ffmpeg": "n9"})
 
@@ -327,9 +328,9 @@ def test_no_wrong_byte_of_a_footer_is_taken_for_a_newer_format(lake: Lake) -> No
 
 
 def test_a_footer_longer_than_what_is_read_at_once_is_read_whole(lake: Lake) -> None:
-    commit_marks(lake, run={"log": "x" * 3 * lake_module.TAIL_BYTES})
+    commit_marks(lake, run={"log": "x" * 3 * TAIL_BYTES})
     found = lake.footer("marks", "film")
-    assert found and len(found.run["log"]) == 3 * lake_module.TAIL_BYTES
+    assert found and len(found.run["log"]) == 3 * TAIL_BYTES
 
 
 def test_a_cell_that_was_deleted_before_it_is_read_is_a_changed_input(lake: Lake) -> None:

@@ -43,6 +43,14 @@ def test_cells_of_films_with_a_few_bad_pictures_are_found(lake, use_cache):
     assert index.with_decode_fact("marks", "errors") == {"casablanca"}
 
 
+@pytest.mark.parametrize("run, ingredients", [({"decode": 5}, {}), ({}, {"model": "scenes"}), ({}, {"inputs": [1]})])
+def test_a_cell_whose_footer_has_something_else_in_a_mapping_s_place_is_none(lake, run, ingredients):
+    commit_marks(lake, "dune", run=run, ingredients=ingredients)
+    index = Index(lake)
+    assert {movie_id for movie_id, *_ in index.runs("marks")} == {"alien", "brazil"}
+    assert not index.with_decode_fact("marks", "errors")
+
+
 def test_cells_of_films_with_holes_in_their_sound_are_found(lake):
     commit_marks(lake, "casablanca", run={"decode": {"errors": 0, "sound_holes_s": 2.5}})
     index = Index(lake)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from storage._parquet_bombs import deep_schema
 
-from cinelake.errors import ContractViolation
-from cinelake.lake.cells import CellWriter, Footer
+from cinelake.errors import ContractViolation, InputChanged
+from cinelake.lake.cells import CellWriter, Footer, Lake
 from cinelake.lake.statistics import _gather
 from cinelake.query.views import duckdb_type
 from cinelake.spec.contract import Column, Contract
@@ -45,3 +47,12 @@ def test_a_row_of_another_shape_is_refused() -> None:
 
 def test_duckdb_knows_its_type() -> None:
     assert duckdb_type(pa.list_(PART)) == 'STRUCT("index" INTEGER, "name" VARCHAR)[]'
+
+
+def test_a_cell_of_columns_within_columns_without_end_is_damaged_and_ends_no_process(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    cell = Path(lake.cell_path("parts", "film"))
+    cell.parent.mkdir(parents=True)
+    cell.write_bytes(deep_schema(random.randrange(20_000, 40_000)))
+    with pytest.raises(InputChanged, match="within each other"):
+        lake.reader("parts", "film").read()

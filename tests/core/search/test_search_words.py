@@ -132,7 +132,7 @@ def test_a_lake_in_which_nothing_is_said_tells_so(tmp_path: Path) -> None:
     write(lake, "alien", "HOTEL")
     answer = Searcher(lake, lake_contracts(lake)).search(Query(words={"said": ("hotel",), "written": ("hotel",)}))
     assert answer.notes == [
-        "no film of the lake has a line that is said: docs/manifest.md says how subtitles or transcript can make some"
+        "no film of the lake has a line that is said: docs/manifest.md says how transcript can make some"
     ]
 
 
@@ -143,6 +143,13 @@ def test_where_nothing_is_found_it_is_said_how_many_films_have_no_lines(lake: La
     assert note.startswith(f"{silent} of {len(LINES)} films have no line that is written: docs/manifest.md says how")
     assert not search(Query(words={"written": ("hotel",)})).notes
     assert not search(Query(words={"written": ("nowhere",)}, films=("alien",))).notes
+
+
+def test_where_all_that_makes_lines_found_none_it_is_not_named_as_what_could(lake: Lake) -> None:
+    for movie_id in LINES:
+        write(lake, movie_id)
+    (note,) = Searcher(lake, lake_contracts(lake)).search(Query(words={"written": ("nowhere",)})).notes
+    assert note == "no film of the lake has a line that is written: writing found none"
 
 
 def test_of_films_that_have_no_lines_it_is_not_said_that_the_lake_has_none(lake: Lake) -> None:
