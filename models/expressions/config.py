@@ -50,8 +50,8 @@ class Config(Params):
 
     network: ExpressionNetworkName = "recogniser"
     """`recogniser`: begins from dlib's face recogniser, which `faces` has too, and learns from few faces; an epoch of
-    FER2013 takes about 80 s of one processor's time. `light`: begins from nothing, in half the time for a face and more
-    epochs. `seed`: the reference, from nothing too."""
+    FER2013 takes about 110 s of one processor's time. `light`: begins from nothing, in less than half the time for a
+    face and more epochs. `seed`: the reference, from nothing too."""
     epochs: int | None = Field(None, ge=1)
     """Passes over the faces, while the learning rate falls to almost nothing. The best one is kept. None: 20 for
     `recogniser`, 24 for `light`, 20 for `seed`."""
@@ -75,7 +75,7 @@ class Config(Params):
     for `recogniser`, 0.6 for the others."""
     views: Literal[1, 3] = 3
     """In how many views a face is judged, each of them mirrored too. 1: as it is. 3: turned by 6° to either side as
-    well, which costs three times as much: 7 ms of processor time a face in place of 2.4 by `recogniser`."""
+    well, which costs three times as much: 9 ms of processor time a face in place of 3 by `recogniser`."""
     reach_s: float = Field(0.5, gt=0)
     """A label counts for the picture nearest to its moment, if that is no farther than this."""
 

@@ -25,6 +25,8 @@ STEM, PLAIN, SEPARABLE = 32, ((64, 2), (128, 2)), (256, 3)
 TRUNK = ((32, 3), (64, 4), (128, 3), (256, 3))
 """Of `recogniser`: filters and residual pairs of each stage; all but the first halve the picture."""
 TRUNK_CONVOLUTIONS = 1 + 2 * sum(pairs for _, pairs in TRUNK)
+ENLARGED = 112
+"""Side of a patch as the recogniser's network takes it, which learned from pictures of 150. At 96 it learns less."""
 USUAL_DEVIATION = 0.23
 """Of the pictures that the recogniser learned from, as it takes them (about 60 of 256 grey levels)."""
 MIN_DEVIATION = 8.0
@@ -88,13 +90,13 @@ def _light(patch: Any, normalise: Callable[..., Any]) -> Any:
 
 
 def _recogniser(patch: Any, normalise: Callable[..., Any]) -> Any:
-    """dlib's face recogniser but for its last pair, on twice the size: see `models.recogniser.weights`.
+    """dlib's face recogniser but for its last pair, on enlarged patches: see `models.recogniser.weights`.
 
     Its weights are put in by `models.expressions.pretrained.start`; `trunk_0` … are its convolutions, in order.
     """
     from keras import layers
 
-    large = layers.UpSampling2D(2, interpolation="bilinear")(_standardised(patch) * USUAL_DEVIATION)
+    large = layers.Resizing(ENLARGED, ENLARGED, interpolation="bilinear")(_standardised(patch) * USUAL_DEVIATION)
     x = layers.ReLU()(_of_trunk(large, TRUNK[0][0], 0, normalise, side=7, strides=2, padding="valid"))
     x, number = layers.MaxPooling2D(3, 2)(x), 1
     for filters, pairs in TRUNK:
