@@ -1,12 +1,10 @@
 """shots: the uninterrupted runs of a film's camera, found by cuts, fades and dissolves.
 
-One pass with bounded memory: pictures are reduced batch by batch (`pictures`), those that repeat the one before are
-left out (`repeats`), boundaries are decided with `CONTEXT` pictures on both sides (`cuts`, `boundaries`), and a shot's
-row is emitted when its end is decided, at most `MAX_LAG_FRAMES` later. The output does not depend on the size of
-batches.
+One pass with bounded memory: pictures are reduced batch by batch (`pictures`), boundaries are decided with `CONTEXT`
+pictures on both sides (`cuts`), and a shot's row is emitted when its end is decided, at most `MAX_LAG_FRAMES` later.
+The output does not depend on the size of batches.
 
-Reading order: pictures, repeats, cuts, boundaries, motion, economical (the same from a part of the pictures), and the
-task below.
+Reading order: pictures, cuts, motion, economical (the same from a part of the pictures), and the task below.
 """
 
 from __future__ import annotations
@@ -24,12 +22,10 @@ from cinelake.spec.arrow_values import arrow_array, as_numpy
 from cinelake.spec.contract import ENUM, Column, Contract, Measure, Rule, vector
 from cinelake.spec.roles import FromStills, Shots
 from cinelake.spec.task import ADDED_LATER, Field, Film, Params, VideoStream, task
-from tasks.shots.boundaries import find_boundaries
-from tasks.shots.cuts import CONTEXT, NEAR_FRAMES, Boundary, Window
+from tasks.shots.cuts import CONTEXT, NEAR_FRAMES, Boundary, Window, find_boundaries
 from tasks.shots.economical import find_in_part
 from tasks.shots.motion import MOTION_SIZE, Motion
-from tasks.shots.pictures import HEIGHT, WIDTH, no_pictures, reduce
-from tasks.shots.repeats import WithoutRepeats
+from tasks.shots.pictures import HEIGHT, WIDTH, reduce
 from tasks.shots.stills import READS, still_shots
 
 if TYPE_CHECKING:
@@ -39,8 +35,8 @@ STRIDE = 24
 """Frames that are decided at once."""
 COUNTED_FPS = 32
 """A film with more frames a second may have shorter shots: these many frames count as a second."""
-MAX_LAG_FRAMES = 168
-"""When frame n has been seen, every shot that ends at n − 168 or before has been emitted."""
+MAX_LAG_FRAMES = 128
+"""When frame n has been seen, every shot that ends at n − 128 or before has been emitted."""
 
 
 def _gaps(batch: pa.RecordBatch) -> pa.Array:
@@ -128,7 +124,7 @@ class OpenShot:
     reads=VideoStream(width=WIDTH, height=HEIGHT, pixel_format="rgb24"),
     params=ShotsParams,
     chooses=lambda params: params.decode == "economical",
-    version=2,
+    version=1,
     roles=[Shots("shot", "start_s", "end_s"), FromStills("pictures", READS, still_shots)],
 )
 class DetectShots:
@@ -136,13 +132,13 @@ class DetectShots:
 
     def __init__(self, params: ShotsParams, film: Film) -> None:
         self.params, self.film = params, film
-        self.moving = WithoutRepeats()
         self.seen = Window(params.sensitivity)
-        self.decided = 0  # so many of the pictures that are kept
+        self.base = 0  # frame number of the first picture that is kept
+        self.decided = 0  # frames before this one are decided
         self.waiting: OpenShot | None = None
         self.held: tuple[Boundary, float] | None = None
         self.motion = Motion()
-        self.end, self.end_s = 0, 0.0
+        self.end_s = 0.0
         self.shot = 0
 
     def on_batch(self, batch: FrameBatch) -> Iterator[pa.RecordBatch]:
@@ -151,11 +147,12 @@ class DetectShots:
             return
         assert batch.pixels is not None
         if self.waiting is None:
-            self.waiting = OpenShot(Boundary(int(batch.frames[0]), "start", 1.0), float(batch.times_s[0]))
+            self.base = self.decided = int(batch.frames[0])
+            self.waiting = OpenShot(Boundary(self.base, "start", 1.0), float(batch.times_s[0]))
         self.motion.add(batch)
-        self.seen.add(*self.moving.pass_on(reduce(batch.pixels, batch.times_s), batch.frames))
-        self.end, self.end_s = int(batch.frames[-1]) + 1, float(batch.times_s[-1] + batch.durations_s[-1])
-        while len(self.seen) - self.decided >= STRIDE + CONTEXT:
+        self.seen.add(reduce(batch.pixels, batch.times_s))
+        self.end_s = float(batch.times_s[-1] + batch.durations_s[-1])
+        while self.base + len(self.seen) - self.decided >= STRIDE + CONTEXT:
             yield from self._decide(self.decided + STRIDE)
 
     def on_choice(self, film: ChosenPictures) -> Iterator[pa.RecordBatch]:
@@ -171,25 +168,24 @@ class DetectShots:
         """Rows of the last shots."""
         if self.waiting is None:
             return
-        self.seen.add(*self.moving.pass_on(no_pictures(), np.zeros(0, np.int64), is_last=True))
+        end = self.base + len(self.seen)
         self.seen.judge(len(self.seen))
-        yield from self._decide(len(self.seen))
+        yield from self._decide(end)
         yield from self._settle()
-        yield self._row(self.waiting, self.end, max(self.end_s, self.waiting.start_s + 1e-3))
+        yield self._row(self.waiting, end, max(self.end_s, self.waiting.start_s + 1e-3))
 
     def _decide(self, until: int) -> list[pa.RecordBatch]:
-        """Decide the first `until` of the pictures that are kept; returns the rows of shots that ended."""
+        """Decide the frames before `until`; returns the rows of shots that ended."""
         rows = []
-        times, numbers = self.seen.pictures.times_s, self.seen.numbers
-        for boundary in find_boundaries(self.seen, self.decided, until, self.params.gradual):
-            at = boundary.frame
-            rows += self._take(replace(boundary, frame=int(numbers[at])), float(times[at]))
-        last = until - 1
-        if self.held and not self._too_close(int(numbers[last]) + 1, float(times[last]), gradual=True):
+        times = self.seen.pictures.times_s
+        for boundary in find_boundaries(self.seen, self.decided - self.base, until - self.base, self.params.gradual):
+            rows += self._take(replace(boundary, frame=boundary.frame + self.base), float(times[boundary.frame]))
+        self.decided = until
+        if self.held and not self._too_close(until, float(times[until - 1 - self.base]), gradual=True):
             rows += self._settle()
-        spare = max(0, until - CONTEXT)
+        spare = max(0, self.decided - CONTEXT - self.base)
         self.seen.drop(spare)
-        self.decided = until - spare
+        self.base += spare
         return rows
 
     def _too_close(self, frame: int, time_s: float, gradual: bool = False) -> bool:

@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from cinelake.media.batches import FrameBatch
 from cinelake.spec.arrays import Bools, Floats, Integers
-from tasks.shots.boundaries import find_boundaries
 from tasks.shots.cuts import (
     CONTEXT,
     MIN_CHANGE,
@@ -26,10 +25,10 @@ from tasks.shots.cuts import (
     PLAIN_SPREAD,
     Boundary,
     Window,
+    find_boundaries,
     kinds,
 )
 from tasks.shots.pictures import ReducedPictures, distance, no_pictures, pixel_difference, reduce
-from tasks.shots.repeats import apart, find_repeats
 
 if TYPE_CHECKING:
     from cinelake.media.chosen import ChosenPictures
@@ -92,28 +91,22 @@ class DecodedPictures:
             one, other = _as_floats(self.pictures[part - 1]), _as_floats(self.pictures[part])
             self.change[part], self.pixels[part] = distance(one, other), pixel_difference(one, other)
 
-    def without_repeats(self, first: int, end: int) -> Integers:
-        """Frames `first` to `end` but for repeats, which are only seen where pictures on both sides are there."""
-        in_row = self.steps == 1
-        found = find_repeats(self.pixels)
-        found[1:-1] &= in_row[:-2] & in_row[1:-1] & in_row[2:]
-        return np.setdiff1d(np.arange(first, end), apart(self.frames[found]))
-
     def between(
-        self, at: Integers, times_s: npt.NDArray[np.float64]
-    ) -> tuple[ReducedPictures, Integers, Floats, Floats, Bools]:
-        """Frames, the missing ones as means of their neighbours: pictures, numbers, change, pixels, decided.
+        self, first: int, end: int, times_s: npt.NDArray[np.float64]
+    ) -> tuple[ReducedPictures, Floats, Floats, Bools]:
+        """Frames `first` to `end`, the missing ones as means of their neighbours: pictures, change, pixels, decided.
 
         The steps over missing pictures are of equal size. A cut can be decided at a picture that is there, as is the
         one before it.
         """
+        at = np.arange(first, end)
         right = np.minimum(np.searchsorted(self.frames, at), len(self.frames) - 1)
         left = np.where(self.frames[right] == at, right, np.maximum(right - 1, 0))
         gap = np.maximum(self.frames[right] - self.frames[left], 1)
         share = ((at - self.frames[left]) / gap).clip(0, 1).astype(np.float32)
         step = self.steps[right].astype(np.float32)
         pictures = _mixed(self.pictures, left, right, share, times_s[at])
-        return pictures, at, self.change[right] / step, self.pixels[right] / step, step == 1
+        return pictures, self.change[right] / step, self.pixels[right] / step, step == 1
 
 
 class PartWindow(Window):
@@ -124,11 +117,8 @@ class PartWindow(Window):
         self.begins = begins
         self.wanted = np.zeros(0, bool)
 
-    def add_known(
-        self, more: ReducedPictures, numbers: Integers, change: Floats, pixels: Floats, wanted: Bools
-    ) -> None:
+    def add_known(self, more: ReducedPictures, change: Floats, pixels: Floats, wanted: Bools) -> None:
         """Append pictures with what is known of the steps to them."""
-        self.numbers = np.concatenate([self.numbers, numbers])
         self.pictures = self.pictures.joined(more)
         self.change, self.pixels = np.concatenate([self.change, change]), np.concatenate([self.pixels, pixels])
         self.kind, self.wanted = np.concatenate([self.kind, kinds(more)]), np.concatenate([self.wanted, wanted])
@@ -211,22 +201,20 @@ class _Finder:
     def find(self, known: DecodedPictures, first: int, end: int) -> list[Boundary]:
         """The boundaries with first ≤ frame < end."""
         base, last = max(0, first - CONTEXT), min(len(self.times_s), end + CONTEXT)
-        window, found = PartWindow(self.sensitivity, begins=base == 0), list[Boundary]()
-        frames, gone = known.without_repeats(base, last), 0
-        decided, stop = np.searchsorted(frames, [first, end]).tolist()
-        for start in range(0, len(frames), BLOCK):
-            window.add_known(*known.between(frames[start : start + BLOCK], self.times_s))
-            seen = gone + len(window)
-            if seen == len(frames):
+        window, decided, found = PartWindow(self.sensitivity, begins=base == 0), first, list[Boundary]()
+        for start in range(base, last, BLOCK):
+            seen = min(start + BLOCK, last)
+            window.add_known(*known.between(start, seen, self.times_s))
+            if seen == last:
                 window.judge(len(window))
-            until = stop if seen == len(frames) else min(stop, seen - CONTEXT)
+            until = end if seen == last else min(end, seen - CONTEXT)
             if until <= decided:
                 continue
-            new = find_boundaries(window, decided - gone, until - gone, self.gradual)
-            found += [replace(boundary, frame=int(window.numbers[boundary.frame])) for boundary in new]
-            decided, spare = until, max(0, until - CONTEXT - gone)
+            new = find_boundaries(window, decided - base, until - base, self.gradual)
+            found += [replace(boundary, frame=boundary.frame + base) for boundary in new]
+            decided, spare = until, max(0, until - CONTEXT - base)
             window.drop(spare)
-            gone += spare
+            base += spare
         return found
 
     def suspected(self, known: DecodedPictures) -> Integers:
@@ -235,8 +223,7 @@ class _Finder:
         for start in range(0, len(known.frames), BLOCK):
             part = slice(start, start + BLOCK)
             steps = known.steps[part]
-            pictures, frames = _as_floats(known.pictures[part]), known.frames[part]
-            window.add_known(pictures, frames, known.change[part], known.pixels[part], steps > 1)
+            window.add_known(_as_floats(known.pictures[part]), known.change[part], known.pixels[part], steps > 1)
             is_last = start + BLOCK >= len(known.frames)
             if is_last:
                 window.judge(len(window))

@@ -66,21 +66,6 @@ def test_a_flash_is_no_cut(frames: int, towards: int) -> None:
     assert boundaries(flashed) == []
 
 
-def test_a_white_flash_before_a_shaking_camera_is_no_fade() -> None:
-    flashed = shot(4, 90, pan=3, shake=4)
-    flashed[40:46] = dimmed(flashed[40:46], np.array([0.15, 0, 0.3, 0.55, 0.75, 0.9]), 255)
-    assert boundaries(flashed) == []
-
-
-@pytest.mark.parametrize("at", [46, 47])
-@pytest.mark.parametrize("number", [1, 2])
-def test_an_explosion_is_no_cut_where_every_fifth_picture_repeats_the_one_before(number: int, at: int) -> None:
-    exploding = dimmed(shot(number, 90, pan=3), np.where(np.arange(90) < at, 0.18, 0.45))
-    exploding[at : at + 5] = dimmed(exploding[at : at + 5], np.array([0.5, 0.35, 0.6, 0.8, 0.95]), 255)
-    shown_at_30 = exploding[np.arange(112) * 4 // 5]
-    assert boundaries(shown_at_30, fps=30) == []
-
-
 @pytest.mark.parametrize("pan", [1.0, 3.0, 6.0])
 def test_a_pan_is_no_cut(pan: float) -> None:
     assert boundaries(film(shot(1, 20), shot(1, 12, pan=pan))) == []
