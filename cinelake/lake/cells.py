@@ -80,9 +80,11 @@ class Footer:
         run = {**stored.pop("run")}  # refuses what is no mapping
         digests = {name: run.pop(name) for name in DIGESTS if name in run}
         found = cls(content_hash=stored.pop(STORED_HASH), run=run, **stored, **digests)
-        inner = (found.run.get("decode") or {}, *(found.ingredients.get(name) or {} for name in INGREDIENTS_OF_PARTS))
-        if not all(isinstance(each, dict) for each in (found.ingredients, found.input_digests, *inner)):
-            raise TypeError("its ingredients, digests or facts of the decode are no mappings")
+        if not all(isinstance(each, dict) for each in (found.ingredients, found.input_digests)):
+            raise TypeError("its ingredients or digests are no mappings")
+        inner = (found.run.get("decode"), *(found.ingredients.get(name) for name in INGREDIENTS_OF_PARTS))
+        if not all(isinstance(each or {}, dict) for each in inner):
+            raise TypeError("its inputs, model, parameters or facts of the decode are no mappings")
         "".join((found.key, found.content_hash, found.content_digest)).encode()  # refuses what is no text, or no UTF-8
         return found
 

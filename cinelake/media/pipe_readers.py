@@ -124,8 +124,7 @@ class PicturePipeReader(PipeReader):
         self.time_base = Fraction(1)
         self.last_duration_s = 1 / video.fps if video.fps else 0.0
         self._tick_is_short = False
-        """Whether a tick of the pipe is far shorter than a picture is shown."""
-        self._squeezed_by = 0
+        """Whether a tick is far shorter than a picture is shown: the graph moves times that go back by one."""
         self.batch = 0
         self.squeezed = 0
         self.in_step = True
@@ -185,20 +184,11 @@ class PicturePipeReader(PipeReader):
         if not self.times:
             self.time_base = packet.time_base
             self._tick_is_short = self.video.fps * float(self.time_base) < SHORT
-            self._squeezed_by = self._film_tick()
-        elif packet.pts - self.times[-1] <= self._squeezed_by:
+        elif self._tick_is_short and packet.pts == self.times[-1] + 1:
             self.squeezed += 1
         self.times.append(packet.pts)
         if packet.duration > self._tick_is_short:  # one short tick is what libav has where it knows none
             self.last_duration_s = packet.duration * self.time_base.numerator / self.time_base.denominator
-
-    def _film_tick(self) -> int:
-        """A tick of the film in those of the pipe, which may be finer; 0 where pictures are not shown much longer.
-
-        The graph moves times that go back to one of it after the picture before.
-        """
-        tick = self.video.time_base
-        return max(1, round(tick / self.time_base)) if self.video.fps * float(tick) < SHORT else 0
 
     def end(self) -> None:
         """Deliver the last pictures: those that every stream has."""

@@ -8,8 +8,7 @@ A cell is one table of one film. It is
              cell of the film shows that it is read by another rule than before)
     stale    it is to be made, for the one reason given
     blocked  it needs something that is missing: an input that failed, an input that was not selected, a champion
-    failed   it failed before with this very key and would fail again, whatever it needs (or the catalogue cannot
-             provide the film)
+    failed   it failed before with this very key and would fail again (or the catalogue cannot provide the film)
 
 A stale cell that differs in nothing but its input tables is not made again where these come out the same: it then gets
 its new key alone (`cinelake.lake.rekeying`). Whether they do is known beforehand where they are there (`rekey`), and
@@ -230,12 +229,10 @@ def _plan_film(
     for planned in tables:
         inputs, key, present = _inputs(planned, content_hashes, film), keys[planned.name], held[planned.name]
         rule = READ_RULE if is_ruled and planned.name in reading else ""
-        failed = _why_failed(failures[planned.name], stored_keys(key, rule), retry_failed, accepted)
         known: tuple[State, str] | None = (
             (("fresh", "") if present and present.key == key + rule else None)
-            or (failed if failed and failed[0] == "failed" else None)
             or _why_blocked(planned, done)
-            or failed
+            or _why_failed(failures[planned.name], stored_keys(key, rule), retry_failed, accepted)
         )
         state, reason = known or ("stale", "")
         work: Work = "make" if known and state == "stale" else ""

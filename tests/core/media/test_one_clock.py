@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from _films import X264, make_film, remux
+from _films import X264, make_film
 from _recorder import Recorder
 
 from cinelake.errors import DamagedFilm
@@ -204,20 +204,6 @@ def test_its_length_is_the_film_s_or_unknown(drawn):
         assert known is None or master.name == "joined.ts"
     else:
         assert known == pytest.approx(master.duration_s, abs=master.near)
-
-
-JUMPS_AHEAD = "setts=pts=if(eq(N\\,20)\\,PTS+3/TB\\,PTS)"
-AS_STORED = "setts=pts=DTS+mod(N\\,2)*0.04/TB"
-
-
-@pytest.mark.parametrize(
-    ("name", "times"), [("film.mp4", JUMPS_AHEAD), ("film.mkv", JUMPS_AHEAD), ("film.mkv", AS_STORED)]
-)
-def test_pictures_whose_times_go_back_are_not_moved_in_silence(tmp_path: Path, name: str, times: str) -> None:
-    drawn = make_film(tmp_path / "drawn.mp4", "testsrc=d=2:s=64x48:r=25", options=[*X264, "-bf", "0"])
-    path = remux(drawn, tmp_path / name, "-bsf:v", times)
-    with pytest.raises(DamagedFilm, match=r"goes back: \d+ of 50 pictures"):
-        read_film(str(path), probe(str(path)), [Recorder(clock=VideoClock())], deadline_s=60)
 
 
 def test_a_lone_picture_is_at_the_film_s_start(tmp_path: Path) -> None:

@@ -189,25 +189,6 @@ def test_what_is_known_to_be_bad_is_not_tried_again_and_blocks_what_needs_it(wor
     assert world.plan().cells[2].reason == "needs frames, which is failed"
 
 
-def fail_shots_too(world: World) -> None:
-    world.failures["shots", "film"] = {**world.failures["frames", "film"], "transient": False}
-    world.failures["shots", "film"]["key"] = world.plan().cells[0].key
-    world.delete("shots", "film")
-
-
-def test_what_failed_for_good_is_known_to_be_bad_though_it_needs_another_that_is(world: World) -> None:
-    fail_frames(world, transient=False)
-    fail_shots_too(world)
-    assert states(world.plan()) == ["failed", "failed", "blocked"]
-    assert states(world.plan(retry_failed=True)) == ["stale", "stale", "stale"]
-
-
-def test_a_transient_failure_waits_for_what_it_needs(world: World) -> None:
-    fail_frames(world, transient=True)
-    fail_shots_too(world)
-    assert states(world.plan()) == ["failed", "blocked", "blocked"]
-
-
 def test_a_transient_failure_is_tried_again_by_itself(world: World) -> None:
     fail_frames(world, transient=True)
     assert states(world.plan()) == ["fresh", "stale", "stale"]
