@@ -50,7 +50,9 @@ if TYPE_CHECKING:
     from cinelake.manifest.sections import EngineSettings
 
 PORT = 10001
-MAX_CONNECT_ATTEMPTS, CONNECT_AGAIN_WITHIN_S = 3, 20.0
+MAX_CONNECT_ATTEMPTS, CONNECT_AGAIN_WITHIN_S = 5, 20.0
+GIVEN_UP = "already been cleaned up"
+"""What a head answers a driver whose session it has ended, or never had."""
 THREADS = "OMP_NUM_THREADS"
 OBJECT_STORE_BYTES = 100_000_000
 """Steps and reports are small; films and tables never pass through Ray."""
@@ -178,7 +180,8 @@ def _connect(options: dict[str, Any], ask: Callable[[], Result]) -> Result:
 
     Retried where the connection is lost before the answer is there: a cluster's head had no time to start the process
     that serves this driver, or gave up a session that was being opened. Nothing runs yet. What took longer than
-    `CONNECT_AGAIN_WITHIN_S` is no such loss, unless the head itself says that it could not serve this driver.
+    `CONNECT_AGAIN_WITHIN_S` is no such loss, unless the head itself says that it could not serve this driver or that
+    it gave up the session: a busy machine takes longer than that to say so.
     """
     import ray
 
@@ -189,7 +192,7 @@ def _connect(options: dict[str, Any], ask: Callable[[], Result]) -> Result:
             ray.init(**options)
             return ask()
         except ConnectionError as error:
-            is_told = isinstance(error, ConnectionAbortedError)
+            is_told = isinstance(error, ConnectionAbortedError) or GIVEN_UP in str(error)
             if attempts == MAX_CONNECT_ATTEMPTS or (time.monotonic() > until and not is_told):
                 raise
             ray.shutdown()

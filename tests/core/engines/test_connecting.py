@@ -20,8 +20,13 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-def lost(times: int, error: type[Exception] = ConnectionError) -> Callable[[], str]:
-    left = iter([error("session that has already been cleaned up")] * times)
+BROKEN = ConnectionError("ray client connection timeout")
+GIVEN_UP = ConnectionError("Attempted to reconnect a session that has already been cleaned up")
+NOT_SERVED = ConnectionAbortedError("Initialization failure from server")
+
+
+def lost(times: int, error: Exception) -> Callable[[], str]:
+    left = iter([error] * times)
 
     def ask() -> str:
         if error := next(left, None):
@@ -31,29 +36,30 @@ def lost(times: int, error: type[Exception] = ConnectionError) -> Callable[[], s
     return ask
 
 
-def test_a_session_that_was_given_up_is_opened_again(opened: list[str]) -> None:
-    assert _connect({}, lost(1)) == "nodes"
+def test_a_connection_that_broke_is_opened_again(opened: list[str]) -> None:
+    assert _connect({}, lost(1, BROKEN)) == "nodes"
     assert opened == ["opened", "closed", "opened"]
 
 
 def test_it_is_not_tried_for_ever(opened: list[str]) -> None:
     with pytest.raises(ConnectionError, match="cleaned up"):
-        _connect({}, lost(MAX_CONNECT_ATTEMPTS))
+        _connect({}, lost(MAX_CONNECT_ATTEMPTS, GIVEN_UP))
     assert opened.count("opened") == MAX_CONNECT_ATTEMPTS
 
 
 def test_what_took_long_is_told_at_once(opened: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cinelake.engines.ray.CONNECT_AGAIN_WITHIN_S", -1.0)
     with pytest.raises(ConnectionError):
-        _connect({}, lost(1))
+        _connect({}, lost(1, BROKEN))
     assert opened == ["opened"]
 
 
-def test_a_head_that_could_not_serve_is_asked_again_however_long_it_took(
-    opened: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("told", [NOT_SERVED, GIVEN_UP])
+def test_a_head_that_says_it_could_not_serve_is_asked_again_however_long_it_took(
+    opened: list[str], monkeypatch: pytest.MonkeyPatch, told: Exception
 ) -> None:
     monkeypatch.setattr("cinelake.engines.ray.CONNECT_AGAIN_WITHIN_S", -1.0)
-    assert _connect({}, lost(1, ConnectionAbortedError)) == "nodes"
+    assert _connect({}, lost(1, told)) == "nodes"
     assert opened == ["opened", "closed", "opened"]
 
 
