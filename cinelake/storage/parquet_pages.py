@@ -1,23 +1,23 @@
 """What the pages of a Parquet file say of themselves: the footer may say less, and readers believe the pages.
 
 Before each page stands a header, a Thrift structure in the compact protocol, with the number of its values and how many
-bytes it unpacks to (https://parquet.apache.org/docs/file-format/data-pages). No library here hands these over.
+bytes it unpacks to (https://parquet.apache.org/docs/file-format/data-pages).
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+
+from cinelake.storage.thrift_compact import INTEGERS, STRUCT, CompactReader
 
 HEAD_BYTES = 4096
 MOST_HEAD_BYTES = 16 << 20
 """PyArrow reads no longer header."""
 MOST_PAGES = 1_000_000
 """Of a column's chunk; a file of such pages would be all headers."""
-TRUE, FALSE, BYTE, DOUBLE, TEXT, LIST, SET, MAP, STRUCT = 1, 2, 3, 7, 8, 9, 10, 11, 12
 UNPACKED, PACKED = 2, 3
 """Numbers of fields of a page's header."""
 OF_VALUES, OF_DICTIONARY, OF_VALUES_2 = 5, 7, 8
@@ -76,63 +76,22 @@ def _header(file: int, place: int) -> tuple[dict[int, Any], int]:
     while True:
         data = os.pread(file, size, place)
         try:
-            reader = _Compact(data)
-            return reader.structure(), reader.place
+            reader = CompactReader(data, "a page's header")
+            return _structure(reader), reader.place
         except IndexError as error:
             if len(data) < size or size >= MOST_HEAD_BYTES:
                 raise pa.ArrowInvalid("a page's header has no end") from error
             size *= 16
 
 
-@dataclass
-class _Compact:
-    """Reads Thrift's compact protocol. Raises `IndexError` where the data end."""
-
-    data: bytes
-    place: int = 0
-
-    def structure(self, depth: int = 0) -> dict[int, Any]:
-        """Number of a field → its value; texts and lists are passed over."""
-        if depth > 8:
-            raise pa.ArrowInvalid("a page's header nests too deep")
-        found: dict[int, Any] = {}
-        number = 0
-        while head := self._byte():
-            number = number + (head >> 4) if head >> 4 else self._signed()
-            found[number] = self._value(head & 15, depth)
-        return found
-
-    def _value(self, kind: int, depth: int) -> Any:
-        if kind in (TRUE, FALSE):
-            return kind == TRUE
-        if kind == BYTE:
-            return self._byte()
-        if kind < DOUBLE:
-            return self._signed()
-        if kind == STRUCT:
-            return self.structure(depth + 1)
-        if kind in (DOUBLE, TEXT):
-            self._skip(8 if kind == DOUBLE else self._varint())
-            return None
-        raise pa.ArrowInvalid(f"a page's header has a field of kind {kind}")
-
-    def _byte(self) -> int:
-        self.place += 1
-        return self.data[self.place - 1]
-
-    def _varint(self) -> int:
-        number = shift = 0
-        while (byte := self._byte()) & 0x80:
-            number, shift = number | (byte & 0x7F) << shift, shift + 7
-            if shift > 63:
-                raise pa.ArrowInvalid("a number in a page's header has no end")
-        return number | byte << shift
-
-    def _signed(self) -> int:
-        number = self._varint()
-        return number >> 1 ^ -(number & 1)
-
-    def _skip(self, count: int) -> None:
-        self.place += count
-        if self.place > len(self.data):
-            raise IndexError(self.place)
+def _structure(reader: CompactReader, levels: int = 1) -> dict[int, Any]:
+    """Number of a field → its value where that is a number, or a structure within so many levels."""
+    found: dict[int, Any] = {}
+    for number, kind in reader.fields():
+        if kind in INTEGERS:
+            found[number] = reader.integer()
+        elif kind == STRUCT and levels:
+            found[number] = _structure(reader, levels - 1)
+        else:
+            reader.skip(kind)
+    return found
