@@ -91,10 +91,11 @@ def unpivoted(reading: ReadLabels, contract: LabelContract, column: str = "") ->
             for name, time_s in at.items():
                 if _is_empty(row[name]):
                     continue
+                named = {contract.quantity[0]: said["#name"]} if contract.quantity and "#name" in said else {}
                 key = (*(repr(row[other]) for other in kept), time_s, said.get("#name"))
                 while said["#column"] in found.get(key, ()):  # a film that stands twice: both rows are kept
                     key = (*key, None)
-                moment = found.setdefault(key, {**{other: row[other] for other in kept}, **_named(said, contract)})
+                moment = found.setdefault(key, {**{other: row[other] for other in kept}, **named})
                 moment |= {"time_s": round(time_s, 6), said["#column"]: row[name]}
                 moment.setdefault(LINE, row[LINE])
                 moment.setdefault(FILE, row[FILE])
@@ -210,10 +211,6 @@ def _quantities(
             why = f"its columns are moments, and nothing says of what: say --column{one_of}, or name the file for it"
             problems.append(Problem(file, 1, "", why))
     return found, problems
-
-
-def _named(said: Mapping[str, str], contract: LabelContract) -> dict[str, str]:
-    return {contract.quantity[0]: said["#name"]} if contract.quantity and "#name" in said else {}
 
 
 def _no_span(row: Mapping[str, Any], start_s: float | None, end_s: float | None) -> str:

@@ -60,7 +60,9 @@ def diagnosis(
             "kind": _kind(answers),
             "steps": sum(map(len, answers)),
             "moments": [asdict(moment) for moment in worst(pairs, WORST, WORST_OF_A_FILM)],
-            "calibration": None if reliable is None else _finite(asdict(reliable)),
+            "calibration": None
+            if reliable is None
+            else {**asdict(reliable), "ece": None if math.isnan(reliable.ece) else reliable.ece},
         }
         told |= {} if answers[0].is_line else confusions(answers)
     return told
@@ -68,10 +70,6 @@ def diagnosis(
 
 def _kind(answers: Sequence[Answers]) -> str:
     return "line" if answers[0].is_line else "one" if answers[0].exclusive else "several"
-
-
-def _finite(calibrated: dict[str, Any]) -> dict[str, Any]:
-    return {**calibrated, "ece": None if math.isnan(calibrated["ece"]) else calibrated["ece"]}
 
 
 def by_film(spec: Model, movie_ids: Sequence[str], scores: Mapping[str, Sequence[FilmScores]]) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ def share_elsewhere(fd: int, pid: int, others: Collection[int] | None) -> float:
     others: PIDs of streams of the same kind; None where they are not known, so that any PID counts that is not there
     beside `pid`.
     """
-    samples = _samples(fd)
+    samples = [frozenset(np.unique(_pids(_heads(data))).tolist()) for data in _pieces(fd)]
     with_it = [number for number, pids in enumerate(samples) if pid in pids]
     if not with_it:
         return 0.0
@@ -57,11 +57,6 @@ def share_repeated(fd: int) -> float:
         own = own[_pids(own[:, 1:4].astype(np.int64)) != STUFFING]
         again, count = again + int((own[1:] == own[:-1]).all(axis=1).sum()), count + len(own)
     return again / max(count, 1)
-
-
-def _samples(fd: int) -> list[frozenset[int]]:
-    """The PIDs at each place that is looked at."""
-    return [frozenset(np.unique(_pids(_heads(data))).tolist()) for data in _pieces(fd)]
 
 
 def _pieces(fd: int) -> Iterator[bytes]:

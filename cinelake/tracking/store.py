@@ -92,7 +92,12 @@ def follow_folder(database: Path) -> None:
     here = database.parent.absolute() / BESIDE
     if not here.is_dir() or not os.access(database, os.W_OK):
         return
-    with suppress(sqlite3.Error), closing(_opened(database)) as known:  # what is no database, MLflow itself names
+    with (
+        suppress(sqlite3.Error),
+        closing(  # what is no database, MLflow itself names
+            sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True, timeout=LOCKED_FOR_S)
+        ) as known,
+    ):
         for before in _addresses_of_copies(known, here):
             try:
                 with known:
@@ -100,10 +105,6 @@ def follow_folder(database: Path) -> None:
             except sqlite3.Error as error:
                 words = f"{database} was moved or copied here, and still names the files below {before}"
                 raise StorageError(f"{words}, as it cannot be changed: {error}") from error
-
-
-def _opened(database: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True, timeout=LOCKED_FOR_S)
 
 
 def _addresses_of_copies(known: sqlite3.Connection, here: Path) -> list[str]:
