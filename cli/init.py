@@ -37,7 +37,7 @@ MANIFEST = """\
 
 lake: lake                              # the tables: lake/TABLE/FILM.parquet
 catalogue:
-  films: {pattern}  # {found}
+  films: {films}  # {found}
 
 engine:
   kind: local                           # or dask, ray
@@ -117,44 +117,37 @@ def _films_below(folder: Path) -> Iterator[str]:
 
 def manifest_text(folder: Path, films: Sequence[str]) -> str:
     """The manifest of these films of a folder."""
-    pattern = choose_pattern(folder, films)
-    quoted = pattern.replace("\\", "\\\\").replace('"', '\\"').replace("${", "$${")
-    return MANIFEST.format(pattern=f'"{quoted}"'.ljust(29), found=_count(films))
+    places = choose_places(folder, films)
+    quoted = [place.replace("\\", "\\\\").replace('"', '\\"').replace("${", "$${") for place in places]
+    words = ", ".join(f'"{place}"' for place in quoted)
+    return MANIFEST.format(films=(words if len(quoted) == 1 else f"[{words}]").ljust(29), found=_count(films))
 
 
-def choose_pattern(folder: Path, films: Sequence[str]) -> str:
-    """The simplest pattern that gives these films and nothing else; else the closest."""
-    patterns = list(patterns_of(films))
+def choose_places(folder: Path, films: Sequence[str]) -> tuple[str, ...]:
+    """The fewest places that give these films and nothing else; else the closest."""
+    known = list(places_of(films))
     wanted = {str((folder / film).absolute()) for film in films}
-    for pattern in patterns:
-        if _matched(folder, pattern) == wanted:
-            return pattern
-    warn(f"no pattern gives these films alone: look at what {patterns[-1]!r} gives")
-    return patterns[-1]
+    for places in known:
+        if _matched(folder, places) == wanted:
+            return places
+    warn(f"no pattern gives these films alone: look at what {', '.join(map(repr, known[-1]))} gives")
+    return known[-1]
 
 
-def patterns_of(films: Sequence[str]) -> Iterator[str]:
-    """Patterns that give these films, from the most general on: `films/*`, `films/*.mp4`, `**/*.m[kp][4v]`."""
+def places_of(films: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Places that give these films, from the most general on: `films/*`, `films/*.mp4`, `**/*.mkv` and `**/*.mp4`."""
     above = os.path.commonpath([os.path.dirname(film) for film in films])  # noqa: PTH120
     place = f"{glob.escape(above)}/" if above else ""
     deep = "" if all(os.path.dirname(film) == above for film in films) else "**/"  # noqa: PTH120
     if place:
-        yield f"{place}{deep}*"
-    yield f"{place}{deep}*.{_either([film.rpartition('.')[2] for film in films])}"
+        yield (f"{place}{deep}*",)
+    yield tuple(f"{place}{deep}*.{suffix}" for suffix in sorted({film.rpartition(".")[2] for film in films}))
 
 
-def _either(suffixes: Sequence[str]) -> str:
-    """A pattern that all suffixes match: mp4 and mkv as `m[kp][4v]`, with `*` behind where they differ in length."""
-    shortest = min(map(len, suffixes))
-    letters = [sorted({suffix[at] for suffix in suffixes}) for at in range(shortest)]
-    classes = [found[0] if len(found) == 1 else f"[{''.join(found)}]" for found in letters]
-    return "".join(classes) + ("*" if any(len(suffix) > shortest for suffix in suffixes) else "")
-
-
-def _matched(folder: Path, pattern: str) -> set[str]:
-    """The paths of the films that a manifest with this pattern would have."""
+def _matched(folder: Path, places: tuple[str, ...]) -> set[str]:
+    """The paths of the films that a manifest with these places would have."""
     try:
-        catalogue = read_catalogue(CatalogueSettings(films=pattern), folder)
+        catalogue = read_catalogue(CatalogueSettings(films=places), folder)
     except ManifestError:
         return set()
     clashing = [str((folder / uri).absolute()) for problem in catalogue.problems for uri in problem.uris]

@@ -25,7 +25,7 @@ SHOWN_FILMS = 3
 
 TOLD = {
     "errors": "a few pictures that do not decode, and count as good",
-    "sound_holes_s": "holes in their sound, which count as silence",
+    "sound_holes_s": "holes in the sound, which count as silence",
     "clock_back_s": "a clock that goes back a little: recordings joined, or a part that came twice and is read twice",
 }
 """Facts of a decode, and what they say of a film."""

@@ -182,6 +182,7 @@ def _tiles(counted: Mapping[str, Any]) -> list[tuple[str, str]]:
     from report.clock import clock
 
     tiles = [("length", clock(counted["duration_s"]))] if "duration_s" in counted else []
-    tiles += [(name, f"{counted[name]:,}") for name in ("shots", "scenes", "beats") if name in counted]
+    kinds = [name for name in ("shots", "scenes", "beats") if name in counted]
+    tiles += [(name[:-1] if counted[name] == 1 else name, f"{counted[name]:,}") for name in kinds]
     tiles += [("average shot", f"{counted['average_shot_s']:.1f} s")] if "average_shot_s" in counted else []
     return tiles

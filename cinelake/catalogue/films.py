@@ -12,7 +12,7 @@ import re
 import stat
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,18 +132,43 @@ def _read(settings: CatalogueSettings, base: Path, only: str | None, lake: Lake 
         films, problems = _in_list(listed.rows, (base / settings.list).parent)
         named, told = _named(films, owners)
         return _catalogue(named, problems, [*listed.told, *told], store)
-    place = settings.films or ""
-    if _SCHEME.match(place):
-        shown_from, (stamps, skipped) = "", _on_store(place, store)
-        films = [replace(_film_at(uri, ""), stamp=stamp) for uri, stamp in stamps.items()]
-    else:
-        paths, skipped = files_at(place, base, only)
-        shown_from = f"{base.absolute()}/"
-        films = [_film_at(path, shown_from) for path in paths]
+    films, skipped, empty = _at_places(settings.films, base, only, store)
     named, told = _named(films, owners)
-    shown = sorted(replace(s, uri=printable(s.uri.removeprefix(shown_from))) for s in skipped)
-    empty = [] if films else [f"no film in {place!r} (from {base}), {len(shown)} other files"]
-    return _catalogue(named, [], [*empty, *told], store, tuple(shown))
+    return _catalogue(named, [], [*empty, *told], store, tuple(skipped))
+
+
+def _at_places(
+    places: Sequence[str], base: Path, only: str | None, store: FilmStore
+) -> tuple[list[CatalogueFilm], list[Skipped], list[str]]:
+    """The films at all places, each once; what no place takes for a film; a sentence on each place without films.
+
+    Raises `ManifestError` with what is wrong with any of them.
+    """
+    films: dict[str, CatalogueFilm] = {}
+    skipped: dict[str, Skipped] = {}
+    empty, problems = list[str](), list[Problem]()
+    for place in places:
+        try:
+            found, others = _at_place(place, base, only, store)
+        except ManifestError as error:
+            problems += error.problems
+            continue
+        films |= {film.path: film for film in found}
+        skipped |= {file.uri: file for file in others}
+        empty += [] if found else [f"no film in {place!r} (from {base}), {len(others)} other files"]
+    if problems:
+        raise ManifestError(problems)
+    shown_from = f"{base.absolute()}/"
+    left = [replace(s, uri=printable(s.uri.removeprefix(shown_from))) for s in skipped.values() if s.uri not in films]
+    return list(films.values()), sorted(left), empty
+
+
+def _at_place(place: str, base: Path, only: str | None, store: FilmStore) -> tuple[list[CatalogueFilm], list[Skipped]]:
+    if _SCHEME.match(place):
+        stamps, skipped = _on_store(place, store)
+        return [replace(_film_at(uri, ""), stamp=stamp) for uri, stamp in stamps.items()], skipped
+    paths, skipped = files_at(place, base, only)
+    return [_film_at(path, f"{base.absolute()}/") for path in paths], skipped
 
 
 def _on_store(place: str, store: FilmStore) -> tuple[dict[str, FileStat], list[Skipped]]:

@@ -125,7 +125,7 @@ def check_enough(settings: CatalogueSettings, films: int) -> None:
     if films < settings.fewest_films:
         raise CatalogueShrunk(
             f"the catalogue has {films} films, and catalogue.fewest_films is {settings.fewest_films}: is "
-            f"{settings.films or settings.list!r} mounted and whole? Nothing was done"
+            f"{settings.where} mounted and whole? Nothing was done"
         )
 
 
@@ -138,10 +138,9 @@ def loss_of(settings: CatalogueSettings, in_lake: Collection[str], lost: Collect
     share = len(lost) / len(in_lake) if in_lake else 0.0
     named = ", ".join(sorted(lost)[:SHOWN]) + (" …" if len(lost) > SHOWN else "")
     words = f"{len(lost)} of the {len(in_lake)} films that the lake has tables of are not in the catalogue ({named})"
-    place = settings.films or settings.list
     if settings.most_lost is not None and share > settings.most_lost:
         raise CatalogueShrunk(
-            f"{words}, and catalogue.most_lost is {settings.most_lost:g}: is {place!r} mounted and whole? Nothing was "
-            "done. If they were taken out on purpose, raise it for `cinelake gc`"
+            f"{words}, and catalogue.most_lost is {settings.most_lost:g}: is {settings.where} mounted and whole? "
+            "Nothing was done. If they were taken out on purpose, raise it for `cinelake gc`"
         )
-    return f"{words}: is {place!r} mounted and whole?" if share > TOLD_LOSS else ""
+    return f"{words}: is {settings.where} mounted and whole?" if share > TOLD_LOSS else ""

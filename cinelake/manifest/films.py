@@ -6,6 +6,7 @@ import glob
 import os
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -60,11 +61,21 @@ class LakeSettings(BucketSettings):
         return self.model_copy(update={"uri": absolute(self.uri, base)})
 
 
+def _as_places(given: Any) -> Any:
+    if not isinstance(given, str | list | tuple | None):
+        raise ValueError(f"expected a folder or a glob, or a list of them, received {given!r}")
+    return (given,) if isinstance(given, str) else tuple(given or ())
+
+
+Places = Annotated[tuple[Text, ...], BeforeValidator(_as_places, json_schema_input_type=Text | list[Text])]
+
+
 class CatalogueSettings(BucketSettings):
     """The films: exactly one of `films` and `list`. The bucket's options are for films that are on an object store."""
 
-    films: Text | None = None
-    """A folder or a glob such as `films/*` or `films/**/*.mp4`, here or as `s3://bucket/films/*`, `gs://bucket/films`."""
+    films: Places = ()
+    """A folder or a glob such as `films/*` or `films/**/*.mp4`, here or as `s3://bucket/films/*`, `gs://bucket/films`;
+    or a list of them. A film that two of them give is one film."""
     list: Text | None = None
     """A CSV or Parquet file with a column uri and, if wanted, movie_id, title, group (the film's series) and accept."""
     fewest_films: Annotated[int, Field(ge=0)] = 0
@@ -83,12 +94,17 @@ class CatalogueSettings(BucketSettings):
         """How the films' buckets are reached."""
         return self.place_at("")
 
+    @property
+    def where(self) -> str:
+        """Where the films are, or their list, as sentences name it."""
+        return ", ".join(map(repr, self.films or [self.list]))
+
     @model_validator(mode="after")
     def _one_source(self) -> CatalogueSettings:
-        given = [name for name in ("films", "list") if getattr(self, name) is not None]
+        given = [name for name in ("films", "list") if getattr(self, name)]
         if len(given) != 1:
             raise ValueError(f"expected exactly one of films and list, received {' and '.join(given) or 'none'}")
-        if holds_credentials(self.films or ""):
+        if any(map(holds_credentials, self.films)):
             raise ValueError("expected no credentials in films: name variables with access_key_env, secret_key_env")
         return self
 
@@ -178,7 +194,7 @@ class StreamSettings(BaseModel):
         return StreamChoices(self.pictures.choice(), self.sound.choice(), self.pictures.bars == "crop")
 
 
-def lake_fault(lake: str, films: str | None, base: Path) -> str:
+def lake_fault(lake: str, films: Sequence[str], base: Path) -> str:
     """What is wrong with the lake's folder, of a manifest in the folder `base`; empty where nothing is.
 
     A lake's tables are folders of its own, which `gc` removes again: no films may lie among them, and no project.
@@ -189,11 +205,11 @@ def lake_fault(lake: str, films: str | None, base: Path) -> str:
     folder = Path(absolute(lake, base)).resolve()
     if folder == folder.parent:
         return f"the lake would be the root of the file system ({folder}): name a folder of its own, as in `lake: lake`"
-    where = None if films is None or SCHEME.match(films) else films_folder(films, base).resolve()
-    if where == folder:
-        return f"the films are in this very folder ({folder}): name a folder of its own, as in `lake: lake`"
-    if where and where.is_relative_to(folder):
-        return f"the films ({where}) lie within the lake's folder ({folder}): name a folder beside them"
+    for where in (films_folder(place, base).resolve() for place in films if not SCHEME.match(place)):
+        if where == folder:
+            return f"the films are in this very folder ({folder}): name a folder of its own, as in `lake: lake`"
+        if where.is_relative_to(folder):
+            return f"the films ({where}) lie within the lake's folder ({folder}): name a folder beside them"
     if base.resolve().is_relative_to(folder):
         return f"this manifest lies within the lake's folder ({folder}): name a folder of its own, as in `lake: lake`"
     return ""
