@@ -99,7 +99,8 @@ class RayCluster:
                 if not isinstance(error, known) and type(error) is not Exception:
                     raise
                 self._ending.close()
-                raise EngineUnavailable(f"{place} cannot be used: {error}. {ADVICE}") from error
+                words = " ".join(str(error).split())  # gRPC's are a block of lines
+                raise EngineUnavailable(f"{place} cannot be used: {words}. {ADVICE}") from error
         self._work = ray.remote(_work)
 
     def _own(self) -> dict[str, Any]:
