@@ -12,7 +12,7 @@ from cinelake.errors import DamagedFilm, DecodeTimeout, DeviceUnavailable, FilmE
 from cinelake.media.batches import Batch, Consumer, ConsumerQueue
 from cinelake.media.decode_check import SIGKILL, DecodeReport, damage_of, last_words
 from cinelake.media.devices import check_device, check_exact, device_files
-from cinelake.media.ffmpeg import Ffmpeg, sound_share, start_ffmpeg, version
+from cinelake.media.ffmpeg import Counters, Ffmpeg, sound_share, start_ffmpeg, version
 from cinelake.media.graph import build_graph, by_one_thread, picture_wishes, plain_wishes, sound_wishes
 from cinelake.media.lengths import LONG_PICTURE_S, last_picture_s
 from cinelake.media.opening import open_film
@@ -292,6 +292,13 @@ class _Reading:
         with open_film(self.path) as fd:
             return share_repeated(fd)
 
+    def _back_s(self, counted: Counters) -> float:
+        """By how much the clock surely goes back: a picture that is moved by less may have a rounded time."""
+        video = self.probe.video
+        rounded_s = 0.5 / (video.fps or 25) + float(video.time_base) if video else 0.0
+        moved_s = counted.moved_s if counted.moved_s > rounded_s else 0.0
+        return max(moved_s, counted.back_s if self.probe.container == "mpegts" else 0.0)
+
     def _report(self, running: Ffmpeg | None) -> DecodeReport:
         wall_s = time.monotonic() - self.started
         if running is None:
@@ -313,7 +320,7 @@ class _Reading:
             hole_s=picture.hole_s(counted.lost.get(video, 0)) if picture else 0.0,
             sound_hole_s=max((reader.silent / reader.wish.sample_rate for reader in sounds), default=0.0),
             pause_s=counted.pause_s,
-            back_s=counted.back_s if self.probe.container == "mpegts" else 0.0,
+            back_s=self._back_s(counted),
             lost_sound_s=max((reader.lost / reader.wish.sample_rate for reader in sounds), default=0.0),
             jumped_s=max((reader.jumped / reader.wish.sample_rate for reader in sounds), default=0.0),
             sound_packets=sum(counted.decoded.get(index, 0) for index in audio),

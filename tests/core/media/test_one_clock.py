@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from _films import X264, make_film
+from _films import X264, make_film, remux
 from _recorder import Recorder
 
 from cinelake.errors import DamagedFilm
@@ -204,6 +204,21 @@ def test_its_length_is_the_film_s_or_unknown(drawn):
         assert known is None or master.name == "joined.ts"
     else:
         assert known == pytest.approx(master.duration_s, abs=master.near)
+
+
+LATE_BY_3_S = "setts=pts=if(eq(N\\,20)\\,PTS+3/TB\\,PTS)"
+TWO_AT_ONCE = "setts=pts=DTS+mod(N\\,2)*0.04/TB"
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+@pytest.mark.parametrize(("times", "back_s"), [(LATE_BY_3_S, 2.96), (TWO_AT_ONCE, 0)])
+def test_how_far_pictures_are_moved_whose_times_go_back_is_told(
+    tmp_path: Path, name: str, times: str, back_s: float
+) -> None:
+    drawn = make_film(tmp_path / "drawn.mp4", "testsrc=d=2:s=64x48:r=25", options=[*X264, "-bf", "0"])
+    path = remux(drawn, tmp_path / name, "-bsf:v", times)
+    reading = read_film(str(path), probe(str(path)), [Recorder(clock=VideoClock())], deadline_s=60)
+    assert (reading.frames, reading.back_s) == (50, pytest.approx(back_s, abs=0.041))
 
 
 def test_a_lone_picture_is_at_the_film_s_start(tmp_path: Path) -> None:
