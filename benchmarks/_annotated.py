@@ -53,7 +53,7 @@ def annotated(kind: str) -> bytes:
         progress = {} if kind == "npz" else {"progress": np.array('{"epoch": 3, "best": 0.5}')}
         np.savez(sink, allow_pickle=False, **{name: np.arange(8.0) for name in names}, **progress)
     elif kind == "xlsx":
-        from cinelake.labels.sheets import write_sheet
+        from cinelake.storage.sheets import write_sheet
 
         write_sheet(list(ROWS[0]), [row.values() for row in ROWS], sink)
     else:

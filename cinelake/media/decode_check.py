@@ -48,9 +48,8 @@ class DecodeReport:
     that were read; lost_packets: of pictures, not whole or after others that are missing; hole_s: where some are, how
     long pictures are missing; sound_hole_s: for how long there is silence between packets of sound, as none are there;
     pause_s: so long pictures or sound pause while the other goes on, which ffmpeg takes for jumps of the clock;
-    back_s: by how much a transport stream's clock goes back in small jumps, or how far pictures are moved whose times go
-    back; repeated: the share of a transport stream's
-    packets that come once more; sound_share: the share of ffmpeg's
+    back_s: by how much a transport stream's clock goes back in small jumps, or how far pictures are moved whose times
+    go back; repeated: the share of a transport stream's packets that come once more; sound_share: the share of ffmpeg's
     processor time (user_s + sys_s) that the sound took.
     """
 

@@ -73,8 +73,8 @@ RISING = (
     "if(isnan(PREV_OUTPTS)+gt(PTS,PREV_OUTPTS),PTS,"
     "if(gt(st(1,PREV_OUTPTS+1-PTS),ld(0)),0*print(st(0,ld(1))*TB))+PREV_OUTPTS+1)"
 )
-"""Times that repeat or go back are moved to one tick after the picture before: each picture keeps its place. By how many
-seconds is written into ffmpeg's log, whenever it is more than before (`Counters.moved_s`)."""
+"""Times that repeat or go back are moved to one tick after the picture before: each picture keeps its place. By how
+many seconds is written into ffmpeg's log, whenever it is more than before (`Counters.moved_s`)."""
 
 
 @dataclass(frozen=True)
