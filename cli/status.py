@@ -26,7 +26,7 @@ SHOWN_FILMS = 3
 TOLD = {
     "errors": "a few pictures that do not decode, and count as good",
     "sound_holes_s": "holes in their sound, which count as silence",
-    "clock_back_s": "a clock that goes back: recordings joined, a part that came twice, or pictures moved behind others",
+    "clock_back_s": "a clock that goes back: recordings joined, a part that came twice, pictures moved behind others",
 }
 """Facts of a decode, and what they say of a film."""
 
