@@ -15,6 +15,7 @@ from cinelake.media.devices import check_device, check_exact, device_files
 from cinelake.media.ffmpeg import Counters, Ffmpeg, sound_share, start_ffmpeg, version
 from cinelake.media.graph import build_graph, by_one_thread, picture_wishes, plain_wishes, sound_wishes
 from cinelake.media.lengths import LONG_PICTURE_S, last_picture_s
+from cinelake.media.ogg_pages import lost_picture_pages
 from cinelake.media.opening import open_film
 from cinelake.media.pipe_readers import PicturePipeReader, SoundPipeReader
 from cinelake.media.plain_pipe import PipeThread, plain_pipe
@@ -245,6 +246,7 @@ class _Reading:
         report = self._report(running)
         if any(queue.open for queue in self.queues):
             self._raise_reader_error(running)
+            report = replace(report, damaged_pictures=report.damaged_pictures + self._lost_pages(report))
             report = replace(report, elsewhere=self._elsewhere(report), repeated=self._repeated(report))
             self._raise_device_error(report, running.returncode or 0)
             self._raise_damaged_among_threads(report.decode_errors + report.damaged_pictures > 0)
@@ -274,6 +276,13 @@ class _Reading:
     def _raise_damaged_among_threads(self, is_damaged: bool) -> None:
         if is_damaged and self.threads == "checked" and self.device == "cpu" and not by_one_thread(self.probe.video):
             raise DamagedAmongThreads
+
+    def _lost_pages(self, report: DecodeReport) -> int:
+        """How many pages of pictures are missing within Ogg; at least one picture of each comes out wrong, or never."""
+        if self.probe.container != "ogg" or not report.pictures_read:
+            return 0
+        with open_film(self.path) as fd:
+            return lost_picture_pages(fd)
 
     def _elsewhere(self, report: DecodeReport) -> float:
         """The share of a transport stream in which other streams come in place of those that were read."""
