@@ -127,6 +127,8 @@ class Counters:
     """How far pictures are moved, at most, whose times are not after that of the picture before."""
     pause_s: float = 0.0
     """By how much the clock jumps to and fro with every packet of one stream or the other; 0 where it doesn't."""
+    turned: bool = False
+    """Whether it has jumped to and fro at all."""
     _jump_s: float = 0.0
     _turns: int = 0
 
@@ -134,6 +136,7 @@ class Counters:
         """Count a jump of the clock."""
         is_turn = bool(self._jump_s) and abs(by_s + self._jump_s) < SAME_S
         self._jump_s, self._turns = by_s, self._turns + 1 if is_turn else 0
+        self.turned = self.turned or is_turn
         if self._turns == MANY_TURNS:
             self.pause_s = max(self.pause_s, abs(by_s))
         if not is_turn and -BACK_S < by_s < 0:

@@ -14,7 +14,7 @@ from cinelake.media.decode_check import SIGKILL, DecodeReport, damage_of, last_w
 from cinelake.media.devices import check_device, check_exact, device_files
 from cinelake.media.ffmpeg import Counters, Ffmpeg, sound_share, start_ffmpeg, version
 from cinelake.media.graph import build_graph, by_one_thread, picture_wishes, plain_wishes, sound_wishes
-from cinelake.media.lengths import LONG_PICTURE_S, last_picture_s
+from cinelake.media.lengths import LONG_PICTURE_S, last_picture_s, longest_pause_s
 from cinelake.media.ogg_pages import lost_picture_pages
 from cinelake.media.opening import open_film
 from cinelake.media.pipe_readers import PicturePipeReader, SoundPipeReader
@@ -301,6 +301,12 @@ class _Reading:
         with open_film(self.path) as fd:
             return share_repeated(fd)
 
+    def _pause_s(self, counted: Counters) -> float:
+        """How long pictures or sound pause, where ffmpeg takes it for jumps; near a film's end these are too few."""
+        if counted.pause_s or not counted.turned or self.probe.jump_s is not None:
+            return counted.pause_s
+        return longest_pause_s(self.path, self.probe)
+
     def _back_s(self, counted: Counters) -> float:
         """By how much the clock surely goes back: a picture that is moved by less may have a rounded time."""
         video = self.probe.video
@@ -328,7 +334,7 @@ class _Reading:
             lost_packets=counted.lost.get(video, 0),
             hole_s=picture.hole_s(counted.lost.get(video, 0)) if picture else 0.0,
             sound_hole_s=max((reader.silent / reader.wish.sample_rate for reader in sounds), default=0.0),
-            pause_s=counted.pause_s,
+            pause_s=self._pause_s(counted),
             back_s=self._back_s(counted),
             lost_sound_s=max((reader.lost / reader.wish.sample_rate for reader in sounds), default=0.0),
             jumped_s=max((reader.jumped / reader.wish.sample_rate for reader in sounds), default=0.0),

@@ -261,9 +261,12 @@ def test_one_that_pauses_long_while_the_other_goes_on_is_where_it_belongs(
     assert reading.sound_hole_s == pytest.approx(15.0 if pauses == "sound" else 0.0, abs=0.2)
 
 
+@pytest.mark.parametrize("length_s", [19, 30], ids=["near the end", "before"])
 @pytest.mark.parametrize("pauses", ["pictures", "sound"])
-def test_one_that_pauses_long_in_a_file_too_large_to_look_at_first_is_damage(tmp_path: Path, pauses: str) -> None:
-    path = paused(tmp_path / "film.ts", pauses, 30)
+def test_one_that_pauses_long_in_a_file_too_large_to_look_at_first_is_damage(
+    tmp_path: Path, pauses: str, length_s: int
+) -> None:
+    path = paused(tmp_path / "film.ts", pauses, length_s)
     unseen = replace(probe(str(path)), jump_s=None)  # as of a file of more than `MAX_BYTES_OF_PAUSES`
     with pytest.raises(DamagedFilm, match="missing for 15 s while the other goes on"):
         read_film(str(path), unseen, [Recorder(clock=VideoClock(), sound=SoundStream(8000))], deadline_s=60)
