@@ -28,6 +28,10 @@ __all__ = ["Consumer", "DamagedAmongThreads", "DecodeReport", "Reading", "read_f
 SOUND_SLACK_S = 60.0
 """Time stamps of sound this far beyond the film's end, or beyond what its size could hold, are taken as broken."""
 
+ROUNDED_S = 0.02
+"""Half of a picture of 25 a second: by less than this, or half of a shorter one, times may go back as they are rounded.
+Where they stand apart unevenly their mean says nothing."""
+
 PROGRESS_S = 0.5
 """How often `on_progress` is called."""
 
@@ -310,7 +314,7 @@ class _Reading:
     def _back_s(self, counted: Counters) -> float:
         """By how much the clock surely goes back: a picture that is moved by less may have a rounded time."""
         video = self.probe.video
-        rounded_s = 0.5 / (video.fps or 25) + float(video.time_base) if video else 0.0
+        rounded_s = min(ROUNDED_S, 0.5 / (video.fps or 1)) + float(video.time_base) if video else 0.0
         moved_s = counted.moved_s if counted.moved_s > rounded_s else 0.0
         return max(moved_s, counted.back_s if self.probe.container == "mpegts" else 0.0)
 

@@ -207,11 +207,14 @@ def test_its_length_is_the_film_s_or_unknown(drawn):
 
 
 LATE_BY_3_S = "setts=pts=if(eq(N\\,20)\\,PTS+3/TB\\,PTS)"
+SWAPPED_BEFORE_A_LONG_ONE = "setts=pts=PTS+if(eq(N\\,20)\\,0.12/TB\\,if(eq(N\\,49)\\,60/TB\\,0))"
 TWO_AT_ONCE = "setts=pts=DTS+mod(N\\,2)*0.04/TB"
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
-@pytest.mark.parametrize(("times", "back_s"), [(LATE_BY_3_S, 2.96), (TWO_AT_ONCE, 0)])
+@pytest.mark.parametrize(
+    ("times", "back_s"), [(LATE_BY_3_S, 2.96), (SWAPPED_BEFORE_A_LONG_ONE, 0.08), (TWO_AT_ONCE, 0)]
+)
 def test_how_far_pictures_are_moved_whose_times_go_back_is_told(
     tmp_path: Path, name: str, times: str, back_s: float
 ) -> None:
