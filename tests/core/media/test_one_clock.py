@@ -224,6 +224,15 @@ def test_how_far_pictures_are_moved_whose_times_go_back_is_told(
     assert (reading.frames, reading.back_s) == (50, pytest.approx(back_s, abs=0.041))
 
 
+@pytest.mark.parametrize("times", [LATE_BY_3_S, TWO_AT_ONCE])
+def test_exports_take_pictures_whose_times_go_back_or_repeat_as_tables_have_them(tmp_path: Path, times: str) -> None:
+    drawn = make_film(tmp_path / "drawn.mp4", "testsrc=d=2:s=64x48:r=25", options=[*X264, "-bf", "0"])
+    path = remux(drawn, tmp_path / "film.mkv", "-bsf:v", times)
+    clock = read_clock(str(path), probe(str(path)), deadline_s=60)
+    shown = read(path, "pictures").column("clock", "times_s").tolist()
+    assert [clock.seconds(int(tick)) for tick in clock.ticks] == pytest.approx(shown)
+
+
 def test_a_lone_picture_is_at_the_film_s_start(tmp_path: Path) -> None:
     path = make_film(
         tmp_path / "film.mpg", "testsrc=d=1:s=64x48:r=25", options=["-c:v", "mpeg2video", "-frames:v", "1"]
