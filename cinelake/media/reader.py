@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from cinelake.errors import DamagedFilm, DecodeTimeout, DeviceUnavailable, FilmError, TaskFailed
 from cinelake.media.batches import Batch, Consumer, ConsumerQueue
-from cinelake.media.decode_check import SIGKILL, DecodeReport, damage_of, last_words
+from cinelake.media.decode_check import MISSING_BYTES, SIGKILL, DecodeReport, damage_of, last_words
 from cinelake.media.devices import check_device, check_exact, device_files
 from cinelake.media.ffmpeg import Counters, Ffmpeg, sound_share, start_ffmpeg, version
 from cinelake.media.graph import build_graph, by_one_thread, picture_wishes, plain_wishes, sound_wishes
@@ -19,7 +19,7 @@ from cinelake.media.ogg_pages import lost_picture_pages
 from cinelake.media.opening import open_film
 from cinelake.media.pipe_readers import PicturePipeReader, SoundPipeReader
 from cinelake.media.plain_pipe import PipeThread, plain_pipe
-from cinelake.media.transport import share_elsewhere, share_repeated
+from cinelake.media.transport import share_elsewhere, share_of_another_kind, share_repeated
 from cinelake.spec.film import MAX_PIXELS, DecodeDevice, DecodeThreads, Probe, longest_s
 from cinelake.spec.task import Stream
 
@@ -251,7 +251,8 @@ class _Reading:
         if any(queue.open for queue in self.queues):
             self._raise_reader_error(running)
             report = replace(report, damaged_pictures=report.damaged_pictures + self._lost_pages(report))
-            report = replace(report, elsewhere=self._elsewhere(report), repeated=self._repeated(report))
+            report = replace(report, elsewhere=self._elsewhere(report), another_kind=self._another_kind(report))
+            report = replace(report, repeated=self._repeated(report))
             self._raise_device_error(report, running.returncode or 0)
             self._raise_damaged_among_threads(report.decode_errors + report.damaged_pictures > 0)
             damage = damage_of(self.path, self.probe, report, running.returncode or 0)
@@ -297,6 +298,23 @@ class _Reading:
             return 0.0
         with open_film(self.path) as fd:
             return max(share_elsewhere(fd, pid, None if new else others) for pid, others in read)
+
+    def _another_kind(self, report: DecodeReport) -> float:
+        """The share of a transport stream in which what is read is of another kind, where many packets gave nothing.
+
+        Where the fields of pictures come apart every second packet gives none.
+        """
+        video, audio = self.probe.video, self.probe.audio
+        packets = report.packets.get(video.index, 0) if video and report.pictures_read else 0
+        pids: list[int] = []
+        if video and report.frames_decoded < (1 - MISSING_BYTES) * packets:
+            pids += [self.probe.picture_ids[video.index]] if video.index in self.probe.picture_ids else []
+        if audio and report.sound_errors > MISSING_BYTES * report.sound_packets:
+            pids += [self.probe.sound_ids[audio.index]] if audio.index in self.probe.sound_ids else []
+        if self.probe.container != "mpegts" or not pids:
+            return 0.0
+        with open_film(self.path) as fd:
+            return max(share_of_another_kind(fd, pid) for pid in pids)
 
     def _repeated(self, report: DecodeReport) -> float:
         """The share of a transport stream's packets that come once more, where something of it does not decode."""
