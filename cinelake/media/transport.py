@@ -89,7 +89,7 @@ def _kind_of(packets: PixelArray, pid: int) -> int | None:
     """The kind of stream that a piece's first table of a programme gives a PID (ISO/IEC 13818-1, table 2-33)."""
     begins = (packets[:, 1] & 0x40 != 0) & (packets[:, 3] >> 4 & 3 == 1) & (packets[:, 4] == 0)
     for packet in packets[begins & (packets[:, 5] == PROGRAMME_TABLE) & (packets[:, 6] >> 4 == 0xB)]:
-        section = packet[5:].tobytes()
+        section: bytes = packet[5:].tobytes()
         end = min(3 + (int.from_bytes(section[1:3]) & 0xFFF) - 4, len(section) - 4)
         place = 12 + (int.from_bytes(section[10:12]) & 0xFFF)
         while place < end:
