@@ -70,8 +70,8 @@ THINNING_SLACK = 1e-6
 """A picture this near (as a part of 1/fps) below a multiple of 1/fps counts as on it: times are rounded."""
 
 RISING = (
-    "if(isnan(PREV_OUTPTS)+gt(PTS,PREV_OUTPTS),PTS,"
-    "if(gt(st(1,PREV_OUTPTS+1-PTS),ld(0)),0*print(st(0,ld(1))*TB))+PREV_OUTPTS+1)"
+    "if(gt(PTS,PREV_OUTPTS),PTS,if(isnan(PREV_OUTPTS),PTS,"
+    "if(gt(st(1,PREV_OUTPTS+1-PTS),ld(0)),0*print(st(0,ld(1))*TB))+PREV_OUTPTS+1))"
 )
 """Times that repeat or go back are moved to one tick after the picture before: each picture keeps its place. By how
 many seconds is written into ffmpeg's log, whenever it is more than before (`Counters.moved_s`)."""
