@@ -36,7 +36,7 @@ src="file:///films/film_a.mp4"/></asset></resources><library><event name="e"><pr
 """
 MODELS = ("npz", "checkpoint")
 """What a trained model keeps as arrays, and a training that may be resumed."""
-PACKED = ("xlsx", "parquet", "list-parquet", *MODELS)
+PACKED = ("xlsx", "parquet", "list-parquet", "list-xlsx", *MODELS)
 ANNOTATED = (*FORMS, *PACKED)
 """Kinds of files: the forms of annotators, and what is no text: tables, arrays."""
 
@@ -48,17 +48,18 @@ def annotated(kind: str) -> bytes:
         labels = FilmLabels("film_a", "film_a.mp4", "films/film_a.mp4", FACTS, ROWS, TAGS, "tags", "anna")
         return write([labels])[0] if write else FCPXML
     sink = io.BytesIO()
+    listed = [{"movie_id": f"film_{n}", "uri": f"films/{n}.mp4", "title": "A film", "group": "x"} for n in range(3)]
+    rows = listed if kind.startswith("list-") else ROWS
     if kind in MODELS:
         names = ("mean", "std") if kind == "npz" else ("now_0", "now_1", "best_0")
         progress = {} if kind == "npz" else {"progress": np.array('{"epoch": 3, "best": 0.5}')}
         np.savez(sink, allow_pickle=False, **{name: np.arange(8.0) for name in names}, **progress)
-    elif kind == "xlsx":
-        from cinelake.labels.sheets import write_sheet
+    elif kind.endswith("xlsx"):
+        from cinelake.storage.sheets import write_sheet
 
-        write_sheet(list(ROWS[0]), [row.values() for row in ROWS], sink)
+        write_sheet(list(rows[0]), [row.values() for row in rows], sink)
     else:
-        listed = [{"movie_id": f"film_{n}", "uri": f"films/{n}.mp4", "title": "A film", "group": "x"} for n in range(3)]
-        pq.write_table(pa.Table.from_pylist(listed if kind == "list-parquet" else ROWS), sink)
+        pq.write_table(pa.Table.from_pylist(rows), sink)
     return sink.getvalue()
 
 
@@ -75,6 +76,7 @@ def annotated_readers() -> Mapping[str, Callable[[Path], object]]:
         "xlsx": named(".xlsx", lambda file: read_files([file])),
         "parquet": named(".parquet", lambda file: read_files([file])),
         "list-parquet": named(".parquet", read_list),
+        "list-xlsx": named(".xlsx", read_list),
         "npz": _read_arrays,
         "checkpoint": _read_checkpoint,
     }

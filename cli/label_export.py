@@ -15,12 +15,12 @@ from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.film_names import FilmNames
 from cinelake.labels.films import KnownFilms
 from cinelake.labels.images import image_facts
-from cinelake.labels.sheets import write_sheet
 from cinelake.labels.store import label_sets, label_versions, stored_labels
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.model import find_model
 from cinelake.storage.objects import is_remote
+from cinelake.storage.sheets import write_sheet
 from cli.answers import open_sink, write_answer
 from cli.notes import together
 from cli.screen import err, plain

@@ -26,7 +26,7 @@ SHOWN_FILMS = 3
 TOLD = {
     "errors": "a few pictures that do not decode, and count as good",
     "sound_holes_s": "holes in the sound, which count as silence",
-    "clock_back_s": "a clock that goes back a little: recordings joined, or a part that came twice and is read twice",
+    "clock_back_s": "a clock that goes back: recordings joined, a part that came twice, pictures moved behind others",
 }
 """Facts of a decode, and what they say of a film."""
 

@@ -1,4 +1,4 @@
-"""A list of films, CSV or Parquet, as rows with their line; problems of a row are kept with it.
+"""A list of films, CSV, a workbook (.xlsx) or Parquet, as rows with their line; problems of a row are kept with it.
 
 A list that cannot be read at all, or has no column `uri`, is a `ManifestError`.
 """
@@ -17,12 +17,15 @@ from typing import Any
 from cinelake.errors import FileTooLarge, ManifestError, Problem, did_you_mean
 from cinelake.spec.streams import StreamChoice, StreamChoices
 from cinelake.storage.foreign_parquet import Bounds, bounded_batches, check_text_file, foreign_schema
+from cinelake.storage.sheets import Sheet, SheetRow, filled_sheets, is_workbook
 
 CHOICES = ("pictures_language", "pictures_title", "sound_language", "sound_title", "sound_layout")
 """Columns that choose among a film's streams; several languages or layouts are parted by spaces, `|` or `/`."""
 COLUMNS = ("movie_id", "uri", "title", "group", "accept", *CHOICES)
 BOUNDS = Bounds()
 """A list that unpacks to more than this is none of films, however small its file."""
+ARCHIVE = b"PK\3\4"
+"""How a workbook begins."""
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """How a list begins that a spreadsheet saved as "Unicode text"."""
 RESEMBLES = 0.8
@@ -33,7 +36,9 @@ YES, NO = ("1", "true", "yes", "y", "x", "damaged"), ("", "0", "false", "no", "n
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
-    """One film of a list. `line`: of the CSV file, or the row of the Parquet file, from 1. `wrong`: its problem.
+    """One film of a list. `wrong`: its problem.
+
+    line: of the CSV file or the sheet, or the row of the Parquet file, from 1.
 
     accept: whether a person wants what can be read of the film, damaged or not.
     """
@@ -64,7 +69,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class FilmList:
-    """The rows of a list, and sentences about columns that are not read though their names resemble ours."""
+    """The rows of a list, and sentences about columns and sheets that are not read though they resemble ours."""
 
     rows: list[ListRow]
     told: list[str]
@@ -79,14 +84,15 @@ def read_list(path: Path) -> FilmList:
     try:
         check_text_file(path)
         with path.open("rb") as file:
-            is_parquet = file.read(4) == b"PAR1"
-        return FilmList(list(_parquet_rows(path, told) if is_parquet else _csv_rows(path, told)), told)
+            begins = file.read(4)
+        rows_of = {b"PAR1": _parquet_rows, ARCHIVE: _workbook_rows}.get(begins, _csv_rows)
+        return FilmList(list(rows_of(path, told)), told)
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
     except FileTooLarge as error:
         raise _unreadable(path, str(error)) from error
     except (UnicodeError, csv.Error) as error:
-        raise _unreadable(path, f"expected CSV in UTF-8 or Parquet: {error}") from error
+        raise _unreadable(path, f"expected CSV in UTF-8, a workbook (.xlsx) or Parquet: {error}") from error
 
 
 def _unreadable(path: Path, why: str, line: int = 0) -> ManifestError:
@@ -153,6 +159,29 @@ def _parquet_rows(path: Path, told: list[str]) -> Iterator[ListRow]:
                 yield _row(line, {own[name]: value for name, value in row.items()})
     except (pa.ArrowException, FileTooLarge) as error:
         raise _unreadable(path, str(error)) from error
+
+
+def _workbook_rows(path: Path, told: list[str]) -> Iterator[ListRow]:
+    """The rows of the first sheet with a column `uri`, of a hidden one only where no other has one.
+
+    `told` gets the names of the others that have one.
+    """
+    try:
+        if not is_workbook(path):
+            raise ValueError("expected CSV in UTF-8, a workbook (.xlsx) or Parquet, received another archive")
+        filled = filled_sheets(path)
+    except ValueError as error:
+        raise _unreadable(path, str(error)) from error
+    lists = [sheet for sheet in filled if "uri" in (name.casefold() for name in sheet.header)]
+    lists.sort(key=lambda sheet: sheet.hidden)
+    told += [f"{path.name}: the sheet {sheet.name!r} is not read, but {lists[0].name!r}" for sheet in lists[1:]]
+    sheet = (lists or filled or [Sheet("", False, [SheetRow(1, [])])])[0]
+    header = _own_names(path, sheet.header, told)
+    for row in sheet.rows[1:]:
+        if len(row.values) > len(header):
+            yield ListRow(row.line, wrong=f"expected {len(header)} fields, received {len(row.values)}")
+        else:
+            yield _row(row.line, dict(zip(header, row.values, strict=False)))
 
 
 def _text_of(name: str, value: Any) -> str:

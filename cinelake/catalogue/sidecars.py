@@ -27,6 +27,7 @@ SIDECARS = (
     *(".cue", ".ifo", ".bup", ".bdmv", ".mpls", ".clpi", ".cpi", ".bdm"),
     *(".dpx", ".cin", ".exr", ".tga", ".jp2", ".j2k", ".j2c", ".jxl", ".heif", ".ppm", ".pgm", ".psd", ".hdr", ".dng"),
     *(".cr2", ".cr3", ".nef", ".arw", ".raf", ".ari", ".mcc", ".itt", ".pac", ".cap", ".pjs", ".jss", ".aqt", ".890"),
+    *(".json3", ".srv1", ".srv2", ".srv3", ".rt"),
     *(".xlsx", ".xls", ".ods", ".odt", ".pptx", ".jsonl", ".ndjson", ".npy", ".npz", ".pkl", ".h5", ".hdf5", ".mat"),
     *(".toml", ".py", ".ipynb", ".sh", ".bat", ".ttf", ".otf", ".prproj", ".drp", ".aep", ".pek", ".cfa", ".reapeaks"),
     *(".tar", ".tgz", ".bz2", ".xz", ".zst", ".asc", ".sig"),

@@ -21,13 +21,13 @@ from cinelake.catalogue.films import CatalogueFilm
 from cinelake.errors import FileTooLarge, Problem, did_you_mean
 from cinelake.labels.arff import as_csv
 from cinelake.labels.checks import FILE, LINE
-from cinelake.labels.sheets import Sheet, filled_sheets, is_workbook
 from cinelake.labels.timecodes import TIMES
 from cinelake.labels.values import DAY_S, in_seconds
 from cinelake.spec.formulas import unguarded
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.content import digest, file_digest
 from cinelake.storage.foreign_parquet import Bounds, bounded_table, check_text_file, foreign_schema
+from cinelake.storage.sheets import Sheet, filled_sheets, is_workbook
 
 BOUNDS = Bounds(lists=True)
 """What a Parquet file of labels may hold: rows of texts and numbers, or of vectors."""

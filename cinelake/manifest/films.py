@@ -77,7 +77,7 @@ class CatalogueSettings(BucketSettings):
     """A folder or a glob such as `films/*` or `films/**/*.mp4`, here or as `s3://bucket/films/*`, `gs://bucket/films`;
     or a list of them. A film that two of them give is one film."""
     list: Text | None = None
-    """A CSV or Parquet file with a column uri and, if wanted, movie_id, title, group (the film's series) and accept."""
+    """CSV, a workbook (.xlsx) or Parquet: a column uri and, if wanted, movie_id, title, group (its series), accept."""
     fewest_films: Annotated[int, Field(ge=0)] = 0
     """With fewer films (a share that is not mounted) every command that plans stops with exit 2, and does nothing."""
     most_lost: Annotated[float, Field(ge=0, le=1)] | None = None

@@ -135,7 +135,8 @@ def _shown_of(clock: FilmClock, shown: FilmClock) -> FilmClock:
 def _from_packets(path: str, probe: Probe, video: VideoInfo, until: float) -> tuple[FilmClock, bool] | None:
     """From the packets' time stamps, and whether the film begins with a picture that nothing is shown before.
 
-    None where a packet has no time stamp.
+    None where a packet has no time stamp, or pictures have times that are not their own: those that go back in a film
+    without reordering, or that repeat.
     """
     stamps: list[int] = []
     keys: list[bool] = []
@@ -144,7 +145,7 @@ def _from_packets(path: str, probe: Probe, video: VideoInfo, until: float) -> tu
     begins_anew = True
     with opened_film(path) as container:
         stream = container.streams[video.index]
-        begins = key_test(stream)
+        begins, is_in_order = key_test(stream), not stream.codec_context.has_b_frames
         for packet in container.demux(stream):
             if time.monotonic() > until:
                 raise DecodeTimeout(f"the index of {path!r} was not read within its deadline")
@@ -166,6 +167,8 @@ def _from_packets(path: str, probe: Probe, video: VideoInfo, until: float) -> tu
     offset = -rescaled(round(probe.start_time_s * av.time_base), video.time_base)
     ticks = np.array(stamps, np.int64) + offset
     order = np.argsort(ticks, kind="stable")
+    if (np.diff(ticks if is_in_order else ticks[order]) <= 0).any():
+        return None
     last = duration or round(1 / (video.fps or 25) / video.time_base) or 1
     end_tick = int(ticks[order[-1]]) + last
     if float((end + offset - end_tick) * video.time_base) > LONG_PICTURE_S:

@@ -40,17 +40,17 @@ SIGKILL = -9
 class DecodeReport:
     """What one decode of a film did and took.
 
-    frames: pictures counted by the clock; frames_decoded, decode_errors, damaged_pictures: ffmpeg's own counters
-    of the picture stream; packets: read of each stream, by its index; picture_end_s, sound_end_s: when the last
-    picture, the last sound ends (0: none read); squeezed: pictures whose time was not after that of the one before;
-    lost_sound_s: sound whose time lies in what was heard before; jumped_s: silence that the times of its sound ask for,
-    and that so small a file cannot hold; elsewhere: the share of the file in which other streams come in place of those
-    that were read; lost_packets: of pictures, not whole or after others that are missing; hole_s: where some are, how
-    long pictures are missing; sound_hole_s: for how long there is silence between packets of sound, as none are there;
-    pause_s: so long pictures or sound pause while the other goes on, which ffmpeg takes for jumps of the clock;
-    back_s: by how much a transport stream's clock goes back in small jumps; repeated: the share of a transport stream's
-    packets that come once more; sound_share: the share of ffmpeg's
-    processor time (user_s + sys_s) that the sound took.
+    frames: pictures counted by the clock; frames_decoded, decode_errors, damaged_pictures: ffmpeg's own counters of the
+    picture stream; packets: read of each stream, by its index; picture_end_s, sound_end_s: when the last picture, the
+    last sound ends (0: none read); squeezed: pictures whose time was not after that of the one before; lost_sound_s:
+    sound whose time lies in what was heard before; jumped_s: silence that the times of its sound ask for, and that so
+    small a file cannot hold; elsewhere: the share of the file in which other streams come in place of those that were
+    read; another_kind: the share in which one of them is in another codec; lost_packets: of pictures, not whole or
+    after others that are missing; hole_s: where some are, how long pictures are missing; sound_hole_s: for how long
+    there is silence between packets of sound, as none are there; pause_s: so long pictures or sound pause while the
+    other goes on, which ffmpeg takes for jumps of the clock; back_s: by how much a transport stream's clock goes back
+    in small jumps, or how far pictures are moved whose times go back; repeated: the share of a transport stream's
+    packets that come once more; sound_share: the share of ffmpeg's processor time (user_s + sys_s) that the sound took.
     """
 
     frames: int = 0
@@ -62,6 +62,7 @@ class DecodeReport:
     lost_sound_s: float = 0.0
     jumped_s: float = 0.0
     elsewhere: float = 0.0
+    another_kind: float = 0.0
     lost_packets: int = 0
     hole_s: float = 0.0
     sound_hole_s: float = 0.0
@@ -98,6 +99,7 @@ def damage_of(path: str, probe: Probe, report: DecodeReport, returncode: int) ->
         _failed(path, report, returncode)
         or _empty(path, report)
         or _mixed(path, probe)
+        or _changes_kind(path, report)
         or _too_damaged(path, report)
         or _cut_off(path, probe, report)
         or _joined(path, probe)
@@ -286,6 +288,14 @@ def _goes_on_elsewhere(path: str, report: DecodeReport) -> FilmError | None:
         return None
     message = f"the streams of {path!r} change their numbers (PIDs): {report.elsewhere:.0%} of the file is in others"
     return DamagedFilm(f"{message} than those that it begins with, which alone can be read", log_tail=report.log_tail)
+
+
+def _changes_kind(path: str, report: DecodeReport) -> FilmError | None:
+    """A transport stream in which one number stands for streams of several codecs."""
+    if report.another_kind <= MISSING_BYTES:
+        return None
+    message = f"pictures or sound of {path!r} change their codec: {report.another_kind:.0%} of the file is in another"
+    return DamagedFilm(f"{message}, and only one can be read (several films joined?)", log_tail=report.log_tail)
 
 
 def _ended_early(path: str, probe: Probe, report: DecodeReport) -> FilmError | None:

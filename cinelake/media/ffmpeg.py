@@ -64,6 +64,8 @@ MANY_TURNS, SAME_S = 300, 0.5
 """So often at least does the clock jump to and fro by the same, within so many seconds, where one stream has paused and
 the other has not: each packet looks as a jump then. Where the clock does jump, one may come to it seconds before the
 other."""
+_MOVED = re.compile(r"^\[Eval @ 0x[0-9a-f]+\] \[info\] (\d+\.\d+)$")
+"""Seconds by which the graph moves a picture."""
 _LOST = re.compile(r"corrupt input packet in stream (\d+)$")
 _READ = re.compile(r"Input stream #\d+:(\d+) \(\w+\): (\d+) packets read")
 _DECODED = re.compile(r"Input stream #\d+:(\d+) \((\w+)\).* (\d+) frames decoded.*?; (\d+) decode errors")
@@ -121,8 +123,12 @@ class Counters:
     """Whether a decoder of pictures has refused what it was given."""
     back_s: float = 0.0
     """By how much the clock goes back in small jumps, all together."""
+    moved_s: float = 0.0
+    """How far pictures are moved, at most, whose times are not after that of the picture before."""
     pause_s: float = 0.0
     """By how much the clock jumps to and fro with every packet of one stream or the other; 0 where it doesn't."""
+    turned: bool = False
+    """Whether it has jumped to and fro at all."""
     _jump_s: float = 0.0
     _turns: int = 0
 
@@ -130,6 +136,7 @@ class Counters:
         """Count a jump of the clock."""
         is_turn = bool(self._jump_s) and abs(by_s + self._jump_s) < SAME_S
         self._jump_s, self._turns = by_s, self._turns + 1 if is_turn else 0
+        self.turned = self.turned or is_turn
         if self._turns == MANY_TURNS:
             self.pause_s = max(self.pause_s, abs(by_s))
         if not is_turn and -BACK_S < by_s < 0:
@@ -284,6 +291,8 @@ class Ffmpeg:
             self.counters.lost[int(match[1])] = self.counters.lost.get(int(match[1]), 0) + 1
         if match := _JUMP.search(line):
             self.counters.note_jump(int(match[1]) / 1e6)
+        if match := _MOVED.search(line):
+            self.counters.moved_s = max(self.counters.moved_s, float(match[1]))
         self.counters.refused = self.counters.refused or _REFUSED.search(line) is not None
         if match := _READ.search(line):
             self.counters.packets[int(match[1])] = int(match[2])

@@ -69,6 +69,13 @@ PAIRS = (("FL", "FR"), ("SL", "SR"), ("BL", "BR"), ("FLC", "FRC"), ("TFL", "TFR"
 THINNING_SLACK = 1e-6
 """A picture this near (as a part of 1/fps) below a multiple of 1/fps counts as on it: times are rounded."""
 
+RISING = (
+    "if(gt(PTS,PREV_OUTPTS),PTS,if(isnan(PREV_OUTPTS),PTS,"
+    "if(gt(st(1,PREV_OUTPTS+1-PTS),ld(0)),0*print(st(0,ld(1))*TB))+PREV_OUTPTS+1))"
+)
+"""Times that repeat or go back are moved to one tick after the picture before: each picture keeps its place. By how
+many seconds is written into ffmpeg's log, whenever it is more than before (`Counters.moved_s`)."""
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -313,8 +320,7 @@ def _pictures(film: Any, video: VideoInfo, device: DecodeDevice) -> Any:
     source = film[str(video.index)]
     if device != "cpu":  # takes no pictures but the device's
         source = source.filter("hwdownload").filter("format", pix_fmts=download_format(video))
-    # Times that repeat or go back are moved to one tick after the picture before: each picture keeps its place.
-    return source.filter("setpts", "if(isnan(PREV_OUTPTS),PTS,max(PTS,PREV_OUTPTS+1))")
+    return source.filter("setpts", RISING)
 
 
 def _picture_outputs(

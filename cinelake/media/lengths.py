@@ -71,6 +71,7 @@ LAST_PACKETS = 20_000
 """How many packets are read at most in search of a film's end."""
 
 MAX_BYTES_OF_PAUSES = 32 << 20
+"""Of a larger file pauses are not known before it is decoded."""
 PAUSE_S, GOES_ON = 9.0, 0.5
 """A step between two packets of a stream that ffmpeg may take for a jump of the clock, and the share of it that another
 stream fills where it is none. (Where the clock jumps, one stream may come to it seconds before the other.)"""
@@ -213,33 +214,39 @@ def bounded(about: Probe, path: str, fd: int) -> Probe:
     return replace(about, held_s=held_s, duration_s=length_s if is_held else None)
 
 
-def one_pauses(path: str, fd: int, about: Probe) -> bool:
-    """Whether pictures or sound are missing for longer than ffmpeg takes for a pause, while the other goes on.
+@sealed
+def longest_pause_s(path: str, about: Probe) -> float:
+    """How long pictures or sound are missing while the other goes on; 0 where ffmpeg takes it for no more than a pause.
 
-    Of a file with at most `MAX_BYTES_OF_PAUSES`; of a larger one it is not known.
+    The whole file is read for it, undecoded.
     """
-    if about.video is None or about.audio is None or about.size_bytes > MAX_BYTES_OF_PAUSES:
-        return False
+    if about.video is None or about.audio is None:
+        return 0.0
     times: dict[int, list[float]] = {about.video.index: [], about.audio.index: []}
-    os.lseek(fd, 0, os.SEEK_SET)
-    with contextlib.suppress(FFmpegError, FilmError), opened_container(path, fd) as container:
+    with (
+        open_film(path) as fd,
+        contextlib.suppress(FFmpegError, FilmError),
+        opened_container(path, fd) as container,
+    ):
         ticks_s = {index: float(container.streams[index].time_base) for index in times}
         for packet in container.demux([container.streams[index] for index in times]):
             stamp = packet.dts if packet.dts is not None else packet.pts
             if packet.size and stamp is not None:
                 times[packet.stream_index].append(stamp * ticks_s[packet.stream_index])
     pictures, sound = (np.array(each, np.float64) for each in times.values())
-    return _goes_on_in_a_pause(pictures, sound) or _goes_on_in_a_pause(sound, pictures)
+    return max(_longest_s(pictures, sound), _longest_s(sound, pictures))
 
 
-def _goes_on_in_a_pause(paused: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> bool:
+def _longest_s(paused: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
+    """The longest pause of one stream in which the other goes on; 0 without any."""
     begins, steps = other[:-1], np.diff(other)
     goes_on = (steps > 0) & (steps <= PAUSE_S)
+    longest_s = 0.0
     for at in np.flatnonzero(np.diff(paused) > PAUSE_S):
         within = goes_on & (begins >= paused[at]) & (begins + steps <= paused[at + 1])
-        if steps[within].sum() > GOES_ON * (paused[at + 1] - paused[at]):
-            return True
-    return False
+        pause_s = float(paused[at + 1] - paused[at])
+        longest_s = max(longest_s, pause_s if steps[within].sum() > GOES_ON * pause_s else 0.0)
+    return longest_s
 
 
 def _held_s(path: str, fd: int, about: Probe) -> float:

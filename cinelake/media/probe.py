@@ -21,7 +21,15 @@ from cinelake.media.bars import NO_BARS, find_bars
 from cinelake.media.described import Description, describe
 from cinelake.media.dolby_vision import profile_of
 from cinelake.media.headers import declared_by
-from cinelake.media.lengths import OPEN_FRAMES, as_length, bounded, one_pauses, own_duration_s, with_lengths
+from cinelake.media.lengths import (
+    MAX_BYTES_OF_PAUSES,
+    OPEN_FRAMES,
+    as_length,
+    bounded,
+    longest_pause_s,
+    own_duration_s,
+    with_lengths,
+)
 from cinelake.media.light import FULL_RANGE, MATRICES, PRIMARIES, RANGES, TRANSFERS, UNNAMED
 from cinelake.media.mono_tracks import MonoTracks
 from cinelake.media.opening import TS_DISCONT, open_film, opened_container
@@ -76,7 +84,8 @@ def probe(path: str, choices: StreamChoices = NO_CHOICES, *, max_pixels: int = M
             _raise_if_scrambled(path, fd, about.picture_ids[about.video.index])
         if about.clock_streams and about.video:
             about = replace(about, jump_s=jump_of(fd, about.container, about.video.fps, about.apart_s))
-            if about.jump_s is None and one_pauses(path, fd, about):
+            is_small = about.size_bytes <= MAX_BYTES_OF_PAUSES
+            if about.jump_s is None and is_small and longest_pause_s(path, about):
                 about = replace(about, jump_s=SPARSE_S)
         return bounded(about, path, fd)
 

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field, fields, replace
 
 from cinelake.errors import DamagedFilm, DecodeTimeout, DeviceUnavailable, FilmError, TaskFailed
 from cinelake.media.batches import Batch, Consumer, ConsumerQueue
-from cinelake.media.decode_check import SIGKILL, DecodeReport, damage_of, last_words
+from cinelake.media.decode_check import MISSING_BYTES, SIGKILL, DecodeReport, damage_of, last_words
 from cinelake.media.devices import check_device, check_exact, device_files
-from cinelake.media.ffmpeg import Ffmpeg, sound_share, start_ffmpeg, version
+from cinelake.media.ffmpeg import Counters, Ffmpeg, sound_share, start_ffmpeg, version
 from cinelake.media.graph import build_graph, by_one_thread, picture_wishes, plain_wishes, sound_wishes
-from cinelake.media.lengths import LONG_PICTURE_S, last_picture_s
+from cinelake.media.lengths import LONG_PICTURE_S, last_picture_s, longest_pause_s
+from cinelake.media.ogg_pages import lost_picture_pages
 from cinelake.media.opening import open_film
 from cinelake.media.pipe_readers import PicturePipeReader, SoundPipeReader
 from cinelake.media.plain_pipe import PipeThread, plain_pipe
-from cinelake.media.transport import share_elsewhere, share_repeated
+from cinelake.media.transport import share_elsewhere, share_of_another_kind, share_repeated
 from cinelake.spec.film import MAX_PIXELS, DecodeDevice, DecodeThreads, Probe, longest_s
 from cinelake.spec.task import Stream
 
@@ -26,6 +27,10 @@ __all__ = ["Consumer", "DamagedAmongThreads", "DecodeReport", "Reading", "read_f
 
 SOUND_SLACK_S = 60.0
 """Time stamps of sound this far beyond the film's end, or beyond what its size could hold, are taken as broken."""
+
+ROUNDED_S = 0.02
+"""Half of a picture of 25 a second: by less than this, or half of a shorter one, times may go back as they are rounded.
+Where they stand apart unevenly their mean says nothing."""
 
 PROGRESS_S = 0.5
 """How often `on_progress` is called."""
@@ -245,7 +250,9 @@ class _Reading:
         report = self._report(running)
         if any(queue.open for queue in self.queues):
             self._raise_reader_error(running)
-            report = replace(report, elsewhere=self._elsewhere(report), repeated=self._repeated(report))
+            report = replace(report, damaged_pictures=report.damaged_pictures + self._lost_pages(report))
+            report = replace(report, elsewhere=self._elsewhere(report), another_kind=self._another_kind(report))
+            report = replace(report, repeated=self._repeated(report))
             self._raise_device_error(report, running.returncode or 0)
             self._raise_damaged_among_threads(report.decode_errors + report.damaged_pictures > 0)
             damage = damage_of(self.path, self.probe, report, running.returncode or 0)
@@ -275,6 +282,13 @@ class _Reading:
         if is_damaged and self.threads == "checked" and self.device == "cpu" and not by_one_thread(self.probe.video):
             raise DamagedAmongThreads
 
+    def _lost_pages(self, report: DecodeReport) -> int:
+        """How many pages of pictures are missing within Ogg; at least one picture of each comes out wrong, or never."""
+        if self.probe.container != "ogg" or not report.pictures_read:
+            return 0
+        with open_film(self.path) as fd:
+            return lost_picture_pages(fd)
+
     def _elsewhere(self, report: DecodeReport) -> float:
         """The share of a transport stream in which other streams come in place of those that were read."""
         new = any(f"New {kind} stream" in report.log_tail for kind in ("video", "audio"))
@@ -285,12 +299,42 @@ class _Reading:
         with open_film(self.path) as fd:
             return max(share_elsewhere(fd, pid, None if new else others) for pid, others in read)
 
+    def _another_kind(self, report: DecodeReport) -> float:
+        """The share of a transport stream in which what is read is of another kind, where many packets gave nothing.
+
+        Where the fields of pictures come apart every second packet gives none.
+        """
+        video, audio = self.probe.video, self.probe.audio
+        packets = report.packets.get(video.index, 0) if video and report.pictures_read else 0
+        pids: list[int] = []
+        if video and report.frames_decoded < (1 - MISSING_BYTES) * packets:
+            pids += [self.probe.picture_ids[video.index]] if video.index in self.probe.picture_ids else []
+        if audio and report.sound_errors > MISSING_BYTES * report.sound_packets:
+            pids += [self.probe.sound_ids[audio.index]] if audio.index in self.probe.sound_ids else []
+        if self.probe.container != "mpegts" or not pids:
+            return 0.0
+        with open_film(self.path) as fd:
+            return max(share_of_another_kind(fd, pid) for pid in pids)
+
     def _repeated(self, report: DecodeReport) -> float:
         """The share of a transport stream's packets that come once more, where something of it does not decode."""
         if self.probe.container != "mpegts" or not (report.decode_errors + report.damaged_pictures):
             return 0.0
         with open_film(self.path) as fd:
             return share_repeated(fd)
+
+    def _pause_s(self, counted: Counters) -> float:
+        """How long pictures or sound pause, where ffmpeg takes it for jumps; near a film's end these are too few."""
+        if counted.pause_s or not counted.turned or self.probe.jump_s is not None:
+            return counted.pause_s
+        return longest_pause_s(self.path, self.probe)
+
+    def _back_s(self, counted: Counters) -> float:
+        """By how much the clock surely goes back: a picture that is moved by less may have a rounded time."""
+        video = self.probe.video
+        rounded_s = min(ROUNDED_S, 0.5 / (video.fps or 1)) + float(video.time_base) if video else 0.0
+        moved_s = counted.moved_s if counted.moved_s > rounded_s else 0.0
+        return max(moved_s, counted.back_s if self.probe.container == "mpegts" else 0.0)
 
     def _report(self, running: Ffmpeg | None) -> DecodeReport:
         wall_s = time.monotonic() - self.started
@@ -312,8 +356,8 @@ class _Reading:
             lost_packets=counted.lost.get(video, 0),
             hole_s=picture.hole_s(counted.lost.get(video, 0)) if picture else 0.0,
             sound_hole_s=max((reader.silent / reader.wish.sample_rate for reader in sounds), default=0.0),
-            pause_s=counted.pause_s,
-            back_s=counted.back_s if self.probe.container == "mpegts" else 0.0,
+            pause_s=self._pause_s(counted),
+            back_s=self._back_s(counted),
             lost_sound_s=max((reader.lost / reader.wish.sample_rate for reader in sounds), default=0.0),
             jumped_s=max((reader.jumped / reader.wish.sample_rate for reader in sounds), default=0.0),
             sound_packets=sum(counted.decoded.get(index, 0) for index in audio),

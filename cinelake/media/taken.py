@@ -35,6 +35,8 @@ SEARCHED_PACKETS = 300
 
 LARGE_DATA = 0.5
 """Data of a broadcast without pictures that have more of its bytes than all else are pictures, of an unknown kind."""
+UNKNOWN_KIND = "unknown"
+"""Of a stream of which libav does not know whether it has pictures, sound or text."""
 NAMELESS = ("", "bin_data", "none")
 
 _NO_FILM_PICTURE = {
@@ -105,7 +107,7 @@ def take_streams(
     refused = [(kind, pick.why) for kind, pick in ((PICTURES, picture), (SOUND, sound)) if pick.is_refused]
     unknown = [s for s in streams if s.kind in (PICTURES, SOUND) and not s.codec and s.index not in why]
     unknown += [] if pictures or unknown else _large_data(container, streams, reopened)
-    why |= {s.index: NOT_DECODED for s in unknown}
+    why |= {s.index: NOT_DECODED for s in (*unknown, *(s for s in streams if s.kind == UNKNOWN_KIND))}
     lost = {SOUND if s.kind == SOUND else PICTURES for s in unknown} - {s.kind for s in (*pictures, *sounds)}
     refused += [(kind, f"none of its streams can be decoded ({kind})") for kind in sorted(lost) if taken]
     return Taken(
@@ -233,9 +235,10 @@ def _large_data(container: Any, streams: Sequence[StreamInfo], reopened: Callabl
 
     So libav has AV1, and whatever it has no number for yet.
     """
-    known = (PICTURES, SOUND, "subtitle")
-    nameless = [s for s in streams if s.kind not in known and container.streams[s.index].name in NAMELESS]
-    if container.format.name != "mpegts" or not nameless:
+    if container.format.name != "mpegts":
+        return []
+    nameless = [s for s in streams if s.kind == "data" and container.streams[s.index].name in NAMELESS]
+    if not nameless:
         return []
     sizes: Counter[int] = Counter()
     with reopened() as again, contextlib.suppress(FFmpegError):

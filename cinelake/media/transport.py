@@ -18,6 +18,8 @@ SAMPLES, PACKETS = 64, 2000
 """How many places of the file are looked at, evenly spread, and how many packets at each."""
 FEWEST_PACKETS = 100
 PACKET_BYTES, STUFFING = 188, 0x1FFF
+PROGRAMME_TABLE = 2
+"""Number of the tables that say what a programme's streams are (PMT)."""
 NO_CONTENT = frozenset([0, 1, 2, 3, 0x10, 0x11, 0x12, 0x14, 0x1FFF])
 """PIDs of tables and of stuffing (ISO/IEC 13818-1, table 2-3; ETSI EN 300 468, table 1)."""
 
@@ -38,6 +40,16 @@ def share_elsewhere(fd: int, pid: int, others: Collection[int] | None) -> float:
     beside = frozenset().union(*inside) | NO_CONTENT
     elsewhere = [pids for pids in outside if (pids & wanted if wanted is not None else pids - beside)]
     return len(elsewhere) / len(samples)
+
+
+def share_of_another_kind(fd: int, pid: int) -> float:
+    """The share of the file in which `pid` carries another kind of stream than in the rest, as its tables say.
+
+    Joined files often give one number to streams of different codecs, of which a demuxer takes one for all.
+    """
+    kinds = [kind for data in _pieces(fd) if (kind := _kind_of(_packets(data), pid)) is not None]
+    most = max((kinds.count(kind) for kind in set(kinds)), default=0)
+    return 1 - most / len(kinds) if kinds else 0.0
 
 
 def share_scrambled(fd: int, pid: int) -> float:
@@ -66,6 +78,20 @@ def _pieces(fd: int) -> Iterator[bytes]:
     length = min(size // count, 188 * PACKETS)
     for number in range(count):
         yield os.pread(fd, length, (size - length) * number // (count - 1))
+
+
+def _kind_of(packets: PixelArray, pid: int) -> int | None:
+    """The kind of stream that a piece's first table of a programme gives a PID (ISO/IEC 13818-1, table 2-33)."""
+    begins = (packets[:, 1] & 0x40 != 0) & (packets[:, 3] >> 4 & 3 == 1) & (packets[:, 4] == 0)
+    for packet in packets[begins & (packets[:, 5] == PROGRAMME_TABLE) & (packets[:, 6] >> 4 == 0xB)]:
+        section: bytes = packet[5:].tobytes()
+        end = min(3 + (int.from_bytes(section[1:3]) & 0xFFF) - 4, len(section) - 4)
+        place = 12 + (int.from_bytes(section[10:12]) & 0xFFF)
+        while place < end:
+            if int.from_bytes(section[place + 1 : place + 3]) & 0x1FFF == pid:
+                return section[place]
+            place += 5 + (int.from_bytes(section[place + 3 : place + 5]) & 0xFFF)
+    return None
 
 
 def _heads(data: bytes) -> Integers:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from cinelake.labels.sheets import BAD_ARCHIVE
+from cinelake.storage.sheets import BAD_ARCHIVE
 
 MAX_BYTES = 256 << 20
 MAX_DEPTH = 100

@@ -12,9 +12,9 @@ from cinelake.labels.checks import FILE, LINE
 from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.film_names import FilmNames
 from cinelake.labels.readers import ReadLabels
-from cinelake.labels.sheets import BAD_ARCHIVE
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.content import digest, file_digest
+from cinelake.storage.sheets import BAD_ARCHIVE
 from importers.annotators import cvat, edl, elan, label_studio, timelines, via
 from importers.annotators.annotation import FilmLabels, ReadFile
 from importers.annotators.bounded import BROKEN, PACKED, Unreadable, file_bytes, read_json, read_xml

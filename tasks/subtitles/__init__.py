@@ -62,7 +62,10 @@ OTHERS = {
     "ttml": "timed text (TTML), which is not read",
 }
 """What streams are that hold neither text as it is read here nor pictures of it."""
-NOT_READ = (".idx", ".sup", ".scc", ".mcc", ".stl", ".lrc", ".usf", ".itt", ".pac", ".cap")
+NOT_READ = (
+    *(".idx", ".sup", ".scc", ".mcc", ".stl", ".lrc", ".usf", ".pac", ".cap", ".json3", ".srv1", ".srv2", ".srv3"),
+    *(".rt", ".jss", ".pjs", ".aqt"),
+)
 """Files beside a film that are subtitles, too, of kinds that are not read."""
 PICTURES_OF_TEXT = b"\0\0\1\xba"
 """How a `.sub` begins that is half of VobSub: a program stream of MPEG."""
@@ -80,7 +83,7 @@ class SubtitlesParams(Params):
     """Whether the film's own text streams are read, and the captions within its pictures."""
     sidecars: bool = True
     """Whether files of its name beside the film are read: .srt, .vtt, .ass, .ssa, .sub (MicroDVD, SubViewer), .smi,
-    .sami, .ttml, .dfxp, .mpl, .sbv."""
+    .sami, .ttml, .dfxp, .itt, .mpl, .sbv."""
     languages: tuple[str, ...] = ()
     """Sources that name another language than these are left aside (as they name it: eng, en); none: all are read."""
     encoding: str | None = None
@@ -97,7 +100,7 @@ class Track:
 
 
 @task(
-    writes=SUBTITLES, reads=[], params=SubtitlesParams, version=6, beside=(*SUFFIXES, *NOT_READ), roles=[Words("said")]
+    writes=SUBTITLES, reads=[], params=SubtitlesParams, version=7, beside=(*SUFFIXES, *NOT_READ), roles=[Words("said")]
 )
 class ReadSubtitles:
     """Subtitles from the film's text streams and from the files beside it."""

@@ -25,6 +25,8 @@ _BROKEN_CUE = re.compile(r"[-\d\u2212\ufffd][^a-zA-Z<>]* ?-->[^a-zA-Z<>]*\d")
 """A line that is nothing but the times of a cue, written as nobody reads them."""
 _LINE_BREAK = re.compile(r"\[br\]", re.IGNORECASE)
 _BROKEN_TIMES = re.compile(r"[\d\ufffd] ?-->|--> ?[\d\ufffd]")
+_CLOCK_PART = re.compile(r"[\d\ufffd]:")
+"""Two of them make a line with an arrow the times of a cue, wherever it stands."""
 _NUMBER = re.compile(r"[\d\ufffd]{1,8}")
 _NOT_TEXT = re.compile(r"(NOTE|STYLE|REGION|X-TIMESTAMP-MAP)(?![a-z])")
 """How blocks of WebVTT begin that are no cues."""
@@ -57,7 +59,10 @@ def well_written(lines: Sequence[str]) -> Cues | None:
     lines: with blanks around them and runs of blanks made one; a line of blanks alone is one blank, an empty one ''.
     """
     is_vtt = next((line for line in lines if line.strip()), "").startswith("WEBVTT")
-    has_arrows = any(_TIMES.match(line) or (_is_broken(line) and _BEGINS.match(line)) for line in lines)
+    has_arrows = any(
+        _TIMES.match(line) or (_BEGINS.match(line) and _is_broken(line, _may_begin(lines, number, is_vtt)))
+        for number, line in enumerate(lines)
+    )
     if not is_vtt and not has_arrows:
         if not any(_PAIRS.fullmatch(line) for line in lines):
             return None
@@ -65,7 +70,7 @@ def well_written(lines: Sequence[str]) -> Cues | None:
         lines = [part for line in paired for part in _LINE_BREAK.split(line)]
     cues: list[SubtitleCue] = []
     for number, line in enumerate(lines):
-        times = _times_of(line, "." if is_vtt else ",")
+        times = _times_of(line, "." if is_vtt else ",", may_begin=_may_begin(lines, number, is_vtt))
         if times is not None:
             _end(cues, is_over=False)
             cues.append(SubtitleCue(times))
@@ -81,16 +86,28 @@ def well_written(lines: Sequence[str]) -> Cues | None:
     return Cues(text, len(cues) - len(whole), "vtt" if is_vtt else "srt")
 
 
-def _is_broken(line: str) -> bool:
-    """Whether a line is a cue's times that cannot be read."""
+def _may_begin(lines: Sequence[str], number: int, is_vtt: bool) -> bool:
+    """Whether a cue's times may stand in a line: behind an empty one, a cue's number, or in WebVTT its name."""
+    second, before = ["", "", *lines[max(0, number - 2) : number]][-2:]
+    is_name = is_vtt and not second.strip() and "-->" not in before
+    return not before.strip() or _NUMBER.fullmatch(before) is not None or is_name
+
+
+def _is_broken(line: str, may_begin: bool) -> bool:
+    """Whether a line is a cue's times that cannot be read.
+
+    An arrow between bare numbers (`5 --> 6`) is text where no cue may begin.
+    """
+    if "-->" not in line or not (may_begin or len(_CLOCK_PART.findall(line)) > 1):
+        return False
     return bool(_BROKEN_CUE.match(line) or (":" in line and _BROKEN_TIMES.search(line)))
 
 
-def _times_of(line: str, point: str = ",") -> str | None:
+def _times_of(line: str, point: str = ",", may_begin: bool = True) -> str | None:
     """A cue's times as the parser reads them, '' for times that are broken, None for a line of text."""
     found = _TIMES.match(line)
     if found is None:
-        return "" if _is_broken(line) else None
+        return "" if _is_broken(line, may_begin) else None
     parts = [part or "" for part in found.groups()]
     if max(int(parts[place] or 0) for place in (1, 7)) >= LATEST_HOURS:
         return ""

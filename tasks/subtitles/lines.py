@@ -19,7 +19,7 @@ from tasks.subtitles.other_formats import is_sami, is_ttml, languages_of, lines_
 if TYPE_CHECKING:
     import pysubs2
 
-SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".sub", ".smi", ".sami", ".ttml", ".dfxp", ".mpl", ".sbv")
+SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".sub", ".smi", ".sami", ".ttml", ".dfxp", ".itt", ".mpl", ".sbv")
 MAX_BYTES = 8 << 20
 """A film's subtitles are about 100 kB; what is larger is no subtitles."""
 MAX_LINE = 5_000

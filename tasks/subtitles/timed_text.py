@@ -2,14 +2,15 @@
 
 Times count from the element's parent, or from the brother before it where the parent is a sequence; they are clock
 times with fractions or frames, or offsets in hours, minutes, seconds, milliseconds, frames or ticks, whose rates the
-root has (TTML2, sections 7.2 and 12.3). What is timed within a paragraph is an event of its own.
+root has (TTML2, sections 7.2 and 12.3). Where the root says `smpte`, clock times are time codes, which count frames: at
+23.976 a second an hour of them is 3.6 s longer. What is timed within a paragraph is an event of its own.
 """
 
 from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import TYPE_CHECKING
@@ -24,6 +25,14 @@ NOT_SPOKEN = ("text", "textContainer", "delimiter")
 """Values of `ruby`: how a word is read, not the word."""
 DEFAULT_RATE = 30.0
 """Frames a second where the root says none."""
+DROPPED: dict[str, Callable[[int], int]] = {
+    "nonDrop": lambda _minutes: 0,
+    "dropNTSC": lambda minutes: 2 * (minutes - minutes // 10),
+    "dropPAL": lambda minutes: 4 * (minutes // 2 - minutes // 20),
+}
+"""How many numbers of frames a time code has left out after so many minutes (TTML2, section 7.2.2)."""
+NTSC = 1000 / 1001
+"""How much slower frames are whose numbers drop as those of NTSC do, also where the root does not say it."""
 _CLOCK = re.compile(r"(\d{2,}):(\d\d):(\d\d)(?:(\.\d{1,9})|:(\d{2,3})(?:\.(\d{1,3}))?)?")
 _OFFSET = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(h|ms|m|s|f|t)")
 _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
@@ -36,13 +45,21 @@ class _Rates:
     frames: float
     parts: float
     ticks: float
+    counted: float
+    """Frames in a second of a time code."""
+    code: str
+    """Which numbers a time code leaves out: `nonDrop`, `dropNTSC` or `dropPAL`; '' where clock times are times."""
 
     def seconds(self, expression: str) -> float:
         """A time expression in seconds. Raises `ValueError` for what is none."""
         if clock := _CLOCK.fullmatch(expression):
             hours, minutes, seconds, fraction, frames, parts = clock.groups()
-            whole = int(hours) * 3600 + int(minutes) * 60 + int(seconds) + float(fraction or 0)
-            return whole + (int(frames or 0) + int(parts or 0) / self.parts) / self.frames
+            whole_minutes, rest_s = int(hours) * 60 + int(minutes), int(seconds) + float(fraction or 0)
+            part = int(frames or 0) + int(parts or 0) / self.parts
+            if self.code:
+                left_out = DROPPED[self.code](whole_minutes)
+                return ((whole_minutes * 60 + rest_s) * self.counted + part - left_out) / self.frames
+            return whole_minutes * 60 + rest_s + part / self.frames
         if offset := _OFFSET.fullmatch(expression):
             units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "f": 1 / self.frames, "t": 1 / self.ticks}
             return float(offset[1]) * units[offset[2]]
@@ -69,11 +86,15 @@ def parse_timed_text(text: str) -> pysubs2.SSAFile:
 
 def _rates(root: Mapping[str, str]) -> _Rates:
     up, down = (float(part) for part in re.split(r"[ :]+", root.get("frameRateMultiplier", "1 1").strip()))
-    frames, parts = float(root.get("frameRate", DEFAULT_RATE)) * up / down, float(root.get("subFrameRate", 1))
+    code = root.get("dropMode", "nonDrop") if root.get("timeBase") == "smpte" else ""
+    if code == "dropNTSC" and up == down:
+        up, down = NTSC, 1.0
+    counted = float(root.get("frameRate", DEFAULT_RATE))
+    frames, parts = counted * up / down, float(root.get("subFrameRate", 1))
     ticks = float(root.get("tickRate", frames * parts if "frameRate" in root else 1))
     if min(frames, parts, ticks) <= 0:
         raise ValueError("it counts by a rate of nothing")
-    return _Rates(frames, parts, ticks)
+    return _Rates(frames, parts, ticks, counted, code)
 
 
 def _events(element: ET.Element, from_s: float, until_s: float, rates: _Rates) -> Iterator[tuple[float, float, str]]:

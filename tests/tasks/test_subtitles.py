@@ -70,6 +70,7 @@ BY_PICTURES = "{%d}{%d}Hello\n"
         ("film.smi", SAMI),
         ("film.ttml", TTML),
         ("film.dfxp", TTML),
+        ("film.itt", TTML),
         ("film.mpl", "[5][13]Hello\n"),
         ("film.sbv", "0:00:00.500,0:00:01.300\nHello\n"),
         ("film.sub", ""),
@@ -87,11 +88,11 @@ def test_files_of_other_kinds_beside_the_film_are_read(film: Path, name: str, te
 
 
 def test_files_of_kinds_that_are_not_read_are_told(film: Path) -> None:
-    for name, data in {"film.idx": b"# VobSub", "film.sub": b"\0\0\1\xba", "film.en.scc": b"Scenarist_SCC"}.items():
+    for name, data in {"film.idx": b"# VobSub", "film.sub": b"\0\0\1\xba", "film.en.json3": b"{}"}.items():
         (film.parent / name).write_bytes(data)
     task = ReadSubtitles(SubtitlesParams(), Film("film", str(film), beside=tuple(map(str, film.parent.glob("film.*")))))
     assert list(task.run({})) == []
-    assert task.facts["left_aside_files"].endswith("not read: .en.scc, .idx, .sub")
+    assert task.facts["left_aside_files"].endswith("not read: .en.json3, .idx, .sub")
 
 
 @pytest.fixture

@@ -111,6 +111,10 @@ FOUND: dict[str, tuple[str, list[str]]] = {
         ["a", "b"],
     ),
     "an arrow within a text": (cue("It is 5 --> 6 now"), ["It is 5 --> 6 now"]),
+    "an arrow between numbers alone": (
+        cue("score\n- 5 --> 6\nall") + cue("5 --> 6", number="2") + cue("at 5: 5 --> 6", number="3"),
+        ["score\n- 5 --> 6\nall", "5 --> 6", "at 5: 5 --> 6"],
+    ),
     "blanks that are entities": ("WEBVTT\n\n00:01.0 --> 00:02.0\na&nbsp;b&emsp;c\n", ["a b c"]),
     "lines that end twice": ((cue("a") + cue("b", number="2")).replace("\n", "\r\r\n"), ["a", "b"]),
     "hours of three digits": (cue("a", "001:00:01,000 --> 001:00:02,000"), ["a"]),

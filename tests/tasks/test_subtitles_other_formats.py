@@ -117,16 +117,21 @@ def test_ttml_may_be_one_line(tmp_path: Path) -> None:
     assert len(text) > MAX_LINE and len(read(tmp_path, text).lines) == 400
 
 
+CODE, DROP, NTSC = 'ttp:timeBase="smpte"', 'ttp:dropMode="dropNTSC"', 'ttp:frameRateMultiplier="1000 1001"'
 TIMES = [
     ('ttp:frameRate="25"', 'begin="00:00:01:05" end="00:00:02:10"', (1.2, 2.4)),
     ('ttp:frameRate="24" ttp:frameRateMultiplier="1000 1001"', 'begin="24f" end="48f"', (1.001, 2.002)),
     ('ttp:tickRate="10000000"', 'begin="10000000t" end="25000000t"', (1.0, 2.5)),
     ("", 'begin="1s" dur="1500ms"', (1.0, 2.5)),
+    (f'{CODE} ttp:frameRate="24" {NTSC}', 'begin="01:00:00:00" end="01:00:01:00"', (3603.6, 3604.601)),
+    (f'{CODE} ttp:frameRate="30" {NTSC} {DROP}', 'begin="01:00:00:00" end="01:01:00:02"', (3599.996, 3660.056)),
+    (f"{CODE} {DROP}", 'begin="01:00:00:00" end="01:01:00:02"', (3599.996, 3660.056)),
+    (f'{CODE} ttp:frameRate="25"', 'begin="01:00:00:05" end="01:00:01:00"', (3600.2, 3601.0)),
     ("", 'begin="00:00:01.5" end="00:01:00.25"', (1.5, 60.25)),
 ]
 
 
-@pytest.mark.parametrize(("root", "own", "shown"), TIMES, ids=[own for _, own, _ in TIMES])
+@pytest.mark.parametrize(("root", "own", "shown"), TIMES, ids=[f"{root} {own}" for root, own, _ in TIMES])
 def test_ttml_counts_frames_ticks_and_lengths(tmp_path: Path, root: str, own: str, shown: tuple[float, float]) -> None:
     named = TTML.replace("<tt ", f'<tt xmlns:ttp="http://www.w3.org/ns/ttml#parameter" {root} ')
     assert spans(read(tmp_path, named % f"<p {own}>Hi</p>")) == [(*shown, "Hi")]

@@ -13,8 +13,8 @@ from core._labelled import FILMS, KINDS, SCENES, rows_of, scene
 from cinelake.labels.checks import check_labels
 from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.readers import in_days, read_files
-from cinelake.labels.sheets import filled_sheets, write_sheet
 from cinelake.labels.values import cast_column
+from cinelake.storage.sheets import filled_sheets, write_sheet
 
 HEADER = ["movie_id", "start_s", "end_s", "kind"]
 
@@ -142,7 +142,7 @@ def test_a_sheet_that_says_it_is_smaller_than_it_is_is_read_wholly(tmp_path):
 
 
 def test_rows_that_are_only_formatted_do_not_count(tmp_path, monkeypatch):
-    monkeypatch.setattr("cinelake.labels.sheets.MAX_ROWS", 3)
+    monkeypatch.setattr("cinelake.storage.sheets.MAX_ROWS", 3)
     book, path = sheets(tmp_path, dawn=[HEADER, ["dawn", 0, 5, "chase"]])
     book.create_sheet("empty").cell(9, 1).number_format = "0.00"
     book.save(path)
@@ -167,7 +167,7 @@ def test_a_few_kilobytes_that_unfold_to_gigabytes_are_refused_before_they_do(tmp
 @pytest.mark.parametrize("part", ["sheet1", "styles"])
 def test_elements_are_dropped_with_their_row_in_sheets_alone(tmp_path, monkeypatch, part):
     """A part of formats is read whole, whatever its elements are called."""
-    monkeypatch.setattr("cinelake.labels.sheets.MAX_ELEMENTS", 200)
+    monkeypatch.setattr("cinelake.storage.sheets.MAX_ELEMENTS", 200)
     rows = b"<row>" + b"<c/>" * 300 + b"</row>"
     path = rewritten(workbook(tmp_path, HEADER), **{part: lambda old: old.replace(b"</row>", b"</row>" + rows, 1)})
     if part == "styles":
@@ -183,7 +183,7 @@ def test_one_part_is_not_read_as_many_sheets(tmp_path):
 
 @pytest.mark.parametrize("limit", ["MAX_PASSED", "MAX_CELLS", "MAX_ROWS", "MAX_COLUMNS"])
 def test_a_workbook_of_more_than_anybody_labels_is_refused(tmp_path, monkeypatch, limit):
-    monkeypatch.setattr(f"cinelake.labels.sheets.{limit}", 2)
+    monkeypatch.setattr(f"cinelake.storage.sheets.{limit}", 2)
     path = workbook(tmp_path, HEADER, ["dawn", 0, 5, "chase"], ["dawn", 5, 6, "chase"])
     assert "have at most" in str(read_files([path]).problems[0])
 
@@ -194,7 +194,7 @@ def test_a_part_in_an_encoding_that_is_unknown_is_a_problem(tmp_path):
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("cinelake.labels.sheets.MAX_UNPACKED", 1000)
+    monkeypatch.setattr("cinelake.storage.sheets.MAX_UNPACKED", 1000)
     assert "unpacks to more" in str(read_files([workbook(tmp_path, HEADER)]).problems[0])
 
 

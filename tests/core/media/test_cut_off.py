@@ -276,6 +276,16 @@ def test_streams_that_change_their_numbers_are_damage_with_how_much_is_elsewhere
         read(path)
 
 
+@pytest.mark.parametrize("codecs", [["-c:v", "mpeg2video", "-c:a", "copy"], ["-c:v", "copy", "-c:a", "ac3"]])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_streams_that_change_their_codec_under_one_number_are_damage(base, tmp_path, codecs, order):
+    parts = [written(base, tmp_path / f"{n}.ts", *words) for n, words in enumerate((["-c", "copy"], codecs))]
+    path = tmp_path / "film.ts"
+    path.write_bytes(b"".join(parts[n].read_bytes() for n in order))
+    with pytest.raises(DamagedFilm, match=r"change their codec: \d\d% of the file"):
+        read(path)
+
+
 def test_two_programmes_side_by_side_are_no_change_of_numbers(base, tmp_path):
     words = ["-i", str(base), "-map", "0", "-map", "0", "-c", "copy", "-program", "st=0:st=1", "-program", "st=2:st=3"]
     path = written(base, tmp_path / "film.ts", *words)

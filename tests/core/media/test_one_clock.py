@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from _films import X264, make_film
+from _films import X264, make_film, remux
 from _recorder import Recorder
 
 from cinelake.errors import DamagedFilm
@@ -206,6 +206,33 @@ def test_its_length_is_the_film_s_or_unknown(drawn):
         assert known == pytest.approx(master.duration_s, abs=master.near)
 
 
+LATE_BY_3_S = "setts=pts=if(eq(N\\,20)\\,PTS+3/TB\\,PTS)"
+SWAPPED_BEFORE_A_LONG_ONE = "setts=pts=PTS+if(eq(N\\,20)\\,0.12/TB\\,if(eq(N\\,49)\\,60/TB\\,0))"
+TWO_AT_ONCE = "setts=pts=DTS+mod(N\\,2)*0.04/TB"
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+@pytest.mark.parametrize(
+    ("times", "back_s"), [(LATE_BY_3_S, 2.96), (SWAPPED_BEFORE_A_LONG_ONE, 0.08), (TWO_AT_ONCE, 0)]
+)
+def test_how_far_pictures_are_moved_whose_times_go_back_is_told(
+    tmp_path: Path, name: str, times: str, back_s: float
+) -> None:
+    drawn = make_film(tmp_path / "drawn.mp4", "testsrc=d=2:s=64x48:r=25", options=[*X264, "-bf", "0"])
+    path = remux(drawn, tmp_path / name, "-bsf:v", times)
+    reading = read_film(str(path), probe(str(path)), [Recorder(clock=VideoClock())], deadline_s=60)
+    assert (reading.frames, reading.back_s) == (50, pytest.approx(back_s, abs=0.041))
+
+
+@pytest.mark.parametrize("times", [LATE_BY_3_S, TWO_AT_ONCE])
+def test_exports_take_pictures_whose_times_go_back_or_repeat_as_tables_have_them(tmp_path: Path, times: str) -> None:
+    drawn = make_film(tmp_path / "drawn.mp4", "testsrc=d=2:s=64x48:r=25", options=[*X264, "-bf", "0"])
+    path = remux(drawn, tmp_path / "film.mkv", "-bsf:v", times)
+    clock = read_clock(str(path), probe(str(path)), deadline_s=60)
+    shown = read(path, "pictures").column("clock", "times_s").tolist()
+    assert [clock.seconds(int(tick)) for tick in clock.ticks] == pytest.approx(shown)
+
+
 def test_a_lone_picture_is_at_the_film_s_start(tmp_path: Path) -> None:
     path = make_film(
         tmp_path / "film.mpg", "testsrc=d=1:s=64x48:r=25", options=["-c:v", "mpeg2video", "-frames:v", "1"]
@@ -246,9 +273,12 @@ def test_one_that_pauses_long_while_the_other_goes_on_is_where_it_belongs(
     assert reading.sound_hole_s == pytest.approx(15.0 if pauses == "sound" else 0.0, abs=0.2)
 
 
+@pytest.mark.parametrize("length_s", [19, 30], ids=["near the end", "before"])
 @pytest.mark.parametrize("pauses", ["pictures", "sound"])
-def test_one_that_pauses_long_in_a_file_too_large_to_look_at_first_is_damage(tmp_path: Path, pauses: str) -> None:
-    path = paused(tmp_path / "film.ts", pauses, 30)
+def test_one_that_pauses_long_in_a_file_too_large_to_look_at_first_is_damage(
+    tmp_path: Path, pauses: str, length_s: int
+) -> None:
+    path = paused(tmp_path / "film.ts", pauses, length_s)
     unseen = replace(probe(str(path)), jump_s=None)  # as of a file of more than `MAX_BYTES_OF_PAUSES`
     with pytest.raises(DamagedFilm, match="missing for 15 s while the other goes on"):
         read_film(str(path), unseen, [Recorder(clock=VideoClock(), sound=SoundStream(8000))], deadline_s=60)

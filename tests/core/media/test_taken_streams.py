@@ -173,3 +173,13 @@ def test_small_data_beside_sound_alone_are_no_pictures(tmp_path: Path) -> None:
     options = ["-c:v", "libsvtav1", "-preset", "12", "-crf", "60", "-c:a", "s302m", "-strict", "-2"]
     film = drawn(tmp_path / "film.ts", "color=red:d=2:s=64x64:r=1", sound("stereo"), options=options)
     assert (film.refused, why(film, 0)) == ((), "")
+
+
+def test_a_stream_of_which_nothing_is_known_is_told_beside_sound(tmp_path: Path) -> None:
+    """As where the first header of the pictures in Ogg is damaged: its packets are not even passed on."""
+    path = tmp_path / "film.ogv"
+    drawn(path, FILM, sound("mono"), options=["-c:v", "libtheora", "-c:a", "libvorbis"])
+    path.write_bytes(path.read_bytes().replace(b"\x80theora", b"\x80thexra", 1))
+    film = probe(str(path))
+    (unknown,) = (stream.index for stream in film.streams if stream.kind == "unknown")
+    assert (film.video, len(taken(film)), why(film, unknown)) == (None, 1, "in a codec that is not read")
