@@ -60,6 +60,10 @@ class LakeSettings(BucketSettings):
         return self.model_copy(update={"uri": absolute(self.uri, base)})
 
 
+OF_A_LIST = (".csv", ".tsv", ".parquet")
+"""How files are named that list films, and never films."""
+
+
 class CatalogueSettings(BucketSettings):
     """The films: exactly one of `films` and `list`. The bucket's options are for films that are on an object store."""
 
@@ -88,6 +92,8 @@ class CatalogueSettings(BucketSettings):
         given = [name for name in ("films", "list") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(f"expected exactly one of films and list, received {' and '.join(given) or 'none'}")
+        if self.films and self.films.lower().endswith(OF_A_LIST):
+            raise ValueError("expected a folder or a glob in films: a list of films is named by `list: FILE`")
         if holds_credentials(self.films or ""):
             raise ValueError("expected no credentials in films: name variables with access_key_env, secret_key_env")
         return self

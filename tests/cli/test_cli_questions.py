@@ -107,7 +107,7 @@ def test_tags_that_come_together_by_chance_have_a_lift_of_one(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("name", "like"), [("moments_like", ("b", 0, 2.0, 1.0)), ("films_like", ("b", 1.0))])
-def test_likeness_is_that_of_any_network_and_none_of_what_another_one_made(tmp_path: Path, name: str, like: Any) -> None:
+def test_likeness_is_told_of_vectors_of_any_network_but_not_of_two(tmp_path: Path, name: str, like: Any) -> None:
     vectors = "('a', 1.0, [1, 0, 0]), ('b', 2.0, [2, 0, 0]), ('c', 3.0, [1, 0])"
     seen = f"SELECT 0 AS shot, 0 AS frame, * FROM (VALUES {vectors}) t(movie_id, time_s, embedding)"
     pictures = "SELECT 0 AS shot, 0 AS frame, true AS is_middle, * FROM (VALUES ('a'), ('b'), ('c')) t(movie_id)"
