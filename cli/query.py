@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,9 @@ import typer
 
 from cinelake.client.lake_client import lake_contracts, open_lake
 from cinelake.errors import UnknownName, UsageError
+from cinelake.lake.cells import Lake
 from cinelake.lake.format import open_known
+from cinelake.lake.published import readable_versions
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import plan_manifest
 from cinelake.query.bounds import collected, ends_within
@@ -99,9 +102,22 @@ def _ask_sql(
     cells = _cells(loaded) if re.search(r"\bcells\b", sql, re.IGNORECASE) else []
     lake = open_known(loaded.lake.place)
     connection = open_query(lake, manifest_contracts(loaded), cells)
-    with ends_within(timeout, connection.interrupt):
-        rows = ask(connection, sql, LinesInSql(lake, partial(lake_contracts, lake)))
+    try:
+        with ends_within(timeout, connection.interrupt):
+            rows = ask(connection, sql, LinesInSql(lake, partial(lake_contracts, lake)))
+    except UsageError as error:
+        raise UsageError(f"{error}{_where_published(lake, sql, str(error))}") from error
     write_answer(rows, form, output, raw=raw)
+
+
+def _where_published(lake: Lake, sql: str, error: str) -> str:
+    """Where the table is that SQL names and the lake's own tables lack, if the newest published version has it."""
+    missing = re.search(r"Table with name (\w+) does not exist", error)
+    versions = readable_versions(lake) if missing else {}
+    number = max(versions, default=0)
+    if missing is None or not number or missing[1] not in versions[number].tables:
+        return ""
+    return f"\n{missing[1]} is there in what was published: `cinelake query --published {number} {shlex.quote(sql)}`"
 
 
 def _cells(loaded: Manifest) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -191,7 +192,7 @@ def _faces(table: pa.Table, tables: FilmTables) -> TimelineLane:
     count = Counter(plain(table["time_s"]))
     looked = tables.read("frames", ["time_s"])
     times = sorted(count.keys() | set(plain(looked["time_s"]) if looked is not None else ()))
-    until = {time: min(after, time + FACE_S) for time, after in zip(times, [*times[1:], np.inf], strict=True)}
+    until = {time: min(after, time + FACE_S) for time, after in pairwise([*times, np.inf])}
     found: list[tuple[float, float, int]] = []
     for time in sorted(count):
         goes_on = bool(found) and found[-1][1:] == (time, count[time])

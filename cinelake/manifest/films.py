@@ -61,6 +61,10 @@ class LakeSettings(BucketSettings):
         return self.model_copy(update={"uri": absolute(self.uri, base)})
 
 
+OF_A_LIST = (".csv", ".tsv", ".parquet", ".xlsx")
+"""How files are named that list films, and never films."""
+
+
 def _as_places(given: Any) -> Any:
     if not isinstance(given, str | list | tuple | None):
         raise ValueError(f"expected a folder or a glob, or a list of them, received {given!r}")
@@ -104,6 +108,8 @@ class CatalogueSettings(BucketSettings):
         given = [name for name in ("films", "list") if getattr(self, name)]
         if len(given) != 1:
             raise ValueError(f"expected exactly one of films and list, received {' and '.join(given) or 'none'}")
+        if any(place.lower().endswith(OF_A_LIST) for place in self.films):
+            raise ValueError("expected a folder or a glob in films: a list of films is named by `list: FILE`")
         if any(map(holds_credentials, self.films)):
             raise ValueError("expected no credentials in films: name variables with access_key_env, secret_key_env")
         return self

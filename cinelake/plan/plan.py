@@ -8,7 +8,8 @@ A cell is one table of one film. It is
              cell of the film shows that it is read by another rule than before)
     stale    it is to be made, for the one reason given
     blocked  it needs something that is missing: an input that failed, an input that was not selected, a champion
-    failed   it failed before with this very key and would fail again (or the catalogue cannot provide the film)
+    failed   it failed before with this very key and would fail again (or the catalogue cannot provide the film); so it
+             does where an input failed with it, in the decode that both follow
 
 A stale cell that differs in nothing but its input tables is not made again where these come out the same: it then gets
 its new key alone (`cinelake.lake.rekeying`). Whether they do is known beforehand where they are there (`rekey`), and
@@ -229,10 +230,13 @@ def _plan_film(
     for planned in tables:
         inputs, key, present = _inputs(planned, content_hashes, film), keys[planned.name], held[planned.name]
         rule = READ_RULE if is_ruled and planned.name in reading else ""
+        failure = _why_failed(failures[planned.name], stored_keys(key, rule), retry_failed, accepted)
         known: tuple[State, str] | None = (
             (("fresh", "") if present and present.key == key + rule else None)
+            or (("blocked", planned.blocked) if planned.blocked else None)
+            or (failure if failure and failure[0] == "failed" else None)
             or _why_blocked(planned, done)
-            or _why_failed(failures[planned.name], stored_keys(key, rule), retry_failed, accepted)
+            or failure
         )
         state, reason = known or ("stale", "")
         work: Work = "make" if known and state == "stale" else ""
@@ -256,9 +260,7 @@ def _inputs(planned: Planned, content_hashes: Mapping[str, str], film: _Film) ->
 
 
 def _why_blocked(planned: Planned, done: Mapping[str, Cell]) -> tuple[State, str] | None:
-    """A missing champion, or an input that failed or is itself blocked."""
-    if planned.blocked:
-        return "blocked", planned.blocked
+    """An input that failed or is itself blocked."""
     for entry in planned.inputs.values():
         if done[entry].state in ("failed", "blocked"):
             return "blocked", f"needs {entry}, which is {done[entry].state}"

@@ -93,8 +93,10 @@ def like_moment(index: Index, table: str, text: str, films: Mapping[str, str]) -
     if movie_id not in films:
         raise UnknownName("film", movie_id, films)
     samples = read_samples(index.lake, table, movie_id)
+    if not len(samples):
+        raise UsageError(f"{table} of {movie_id} has no row, so that no moment of it can be looked for")
     end_s = _end_s(index, movie_id, samples.times_s)
-    if time_s > end_s or not len(samples):
+    if time_s > end_s:
         raise UsageError(f"{movie_id} ends at {timecode(end_s)}. Received: {timecode(time_s)}")
     at = int(np.argmin(np.abs(samples.times_s - time_s)))
     vector: Floats = unit(np.concatenate(list(film_vectors(index.lake, table, movie_id)))[at : at + 1])[0]

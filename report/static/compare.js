@@ -32,7 +32,7 @@
     const drop = element("button", { type: "button", className: "quiet", textContent: "Remove" });
     drop.setAttribute("aria-label", `Remove ${film.title}`);
     drop.addEventListener("click", () => { chosen = chosen.filter((id) => id !== film.movie_id); show(); });
-    const rows = { length: film.duration_s === undefined ? "unknown" : clock(film.duration_s), shots: film.shots, "average shot": film.average_shot_s === undefined ? undefined : `${film.average_shot_s} s`, scenes: film.scenes, beats: film.beats, tags: film.tags.join(", "), people: film.characters.join(", ") };
+    const rows = { length: film.duration_s === undefined ? "unknown" : clock(film.duration_s), shots: film.shots, "average shot": film.average_shot_s === undefined ? undefined : `${film.average_shot_s.toFixed(1)} s`, scenes: film.scenes, beats: film.beats, tags: film.tags.join(", "), people: film.characters.join(", ") };
     for (const [name, value] of Object.entries(rows)) if (value !== undefined && value !== "") facts.append(element("dt", { textContent: name }), element("dd", { textContent: String(value) }));
     made.append(head, ...(film.poster ? [element("img", { src: `films/${encodeURIComponent(film.movie_id)}/poster.jpg`, alt: "" })] : []), facts);
     for (const name of names) {

@@ -211,6 +211,14 @@
     }
   }
 
+  /** Keys steer the timeline as a whole: its figures, which do nothing by keys, are no stops of the Tab key. */
+  function keepOutOfTabOrder(root) {
+    for (const element of root.querySelectorAll("*")) {
+      if (element.hasAttribute("tabindex")) element.tabIndex = -1;
+      if (element.shadowRoot) keepOutOfTabOrder(element.shadowRoot);
+    }
+  }
+
   /** Every figure in one document of the library's, as they share a range; each in its own element. */
   async function start() {
     const page = new Bokeh.Document(), elements = [];
@@ -230,6 +238,7 @@
     }
     add((element) => Lanes.axis(element, view), byId("axis"));
     await Bokeh.embed.add_document_standalone(page, document.body, elements);
+    elements.forEach(keepOutOfTabOrder);
     view.change.connect(refresh);
     addEventListener("resize", refresh);
     document.addEventListener("themechange", () => { for (const lane of drawn) lane.paint(); refresh(); });

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -103,6 +104,15 @@ def test_tags_that_come_together_by_chance_have_a_lift_of_one(tmp_path: Path) ->
     tags = f"SELECT 'a' AS movie_id, 0.9 AS probability, * FROM (VALUES {pairs}) t(tag, shot)"
     found = small(tmp_path, {"tag_shots": tags}).sql(find_question("tags_together").sql)
     assert found.fetchall() == [("w", "z", 1, 4.0), ("x", "y", 1, 1.0)]
+
+
+@pytest.mark.parametrize(("name", "like"), [("moments_like", ("b", 0, 2.0, 1.0)), ("films_like", ("b", 1.0))])
+def test_likeness_is_told_of_vectors_of_any_network_but_not_of_two(tmp_path: Path, name: str, like: Any) -> None:
+    vectors = "('a', 1.0, [1, 0, 0]), ('b', 2.0, [2, 0, 0]), ('c', 3.0, [1, 0])"
+    seen = f"SELECT 0 AS shot, 0 AS frame, * FROM (VALUES {vectors}) t(movie_id, time_s, embedding)"
+    pictures = "SELECT 0 AS shot, 0 AS frame, true AS is_middle, * FROM (VALUES ('a'), ('b'), ('c')) t(movie_id)"
+    found = small(tmp_path, {"embeddings": seen, "frames": pictures}).sql(find_question(name).sql)
+    assert found.fetchall() == [like]
 
 
 # --- the command

@@ -123,9 +123,12 @@ class World:
             return "fresh"
         if self.tables[table].without_champion:
             return "blocked"
-        if any(self.state(name, movie_id) in ("failed", "blocked") for name in self.tables[table].inputs):
-            return "blocked"
-        return "failed" if self.failed.get((table, movie_id)) == (identity, False) else "stale"
+        if self.failed.get((table, movie_id)) == (identity, False):
+            return "failed"
+        needs_what_is_missing = any(
+            self.state(name, movie_id) in ("failed", "blocked") for name in self.tables[table].inputs
+        )
+        return "blocked" if needs_what_is_missing else "stale"
 
     def reason(self, table: str, movie_id: str) -> str:
         """The reason that a stale cell must have."""

@@ -11,6 +11,7 @@ import pytest
 from cinelake.errors import EngineUnavailable, UnknownName, UsageError
 from cinelake.manifest.document import load_manifest
 from flows.events import catalogue_ran
+from flows.prefect_api import PrefectApi
 from flows.server import free_port, kept_server
 
 pytestmark = pytest.mark.slow
@@ -80,6 +81,19 @@ def test_a_changed_time_is_told_from_what_to_what_and_then_kept(write):
     (found,) = [found for found in deploy(manifest) if found.change == "changed"]
     assert found.changes == {"cron": ("0 2 * * * Europe/Berlin", "30 3 * * * Europe/Berlin")}
     assert set(deployed(manifest).values()) == {"unchanged"}
+
+
+def test_a_schedule_has_runs_that_are_to_come(write, prefect):
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
+
+    deployed(write("scheduled", NIGHT.splitlines()[0] + "\n"))
+    with get_client(sync_client=True) as client:
+        nightly = client.read_deployment_by_name("catalogue/nightly").id
+        with PrefectApi(prefect["PREFECT_API_URL"], prefect["PREFECT_API_AUTH_STRING"]) as api:
+            api.post(f"/deployments/{nightly}/schedule", {"max_runs": 3})
+        runs = client.read_flow_runs(deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[nightly])))
+    assert len(runs) >= 3 and {(run.state.name, run.auto_scheduled) for run in runs} == {("Scheduled", True)}
 
 
 @pytest.mark.parametrize(("late", "becomes"), [("skip", "Cancelled"), ("queue", "AwaitingConcurrencySlot")])

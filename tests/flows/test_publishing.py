@@ -55,6 +55,12 @@ def files(project: Path) -> set[Path]:
     return set((project / "lake" / "published" / "files").rglob("*.parquet"))
 
 
+def test_a_question_for_a_table_that_is_only_published_is_told_where_it_is(project: Path) -> None:
+    words = ["query", "-m", str(project / "pipeline.yaml"), "select * from shot_statistics"]
+    with pytest.raises(UsageError, match=r"is there in what was published: `cinelake query --published 1 'select"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
+
+
 def test_the_published_copy_has_the_same_rows(project: Path) -> None:
     small, published = (cinelake.open(str(project / "lake"), published=p) for p in (False, True))
     question = "select * from shots order by movie_id, shot"

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 import pytest
-from _browser import wait
+from _browser import visit, wait
 from _report_sites import write
 
 from benchmarks._made_films import make_films
@@ -22,7 +22,7 @@ def site(draw_film, tmp_path_factory):
     """People contradict the model in everything; the film can be played."""
     folder = tmp_path_factory.mktemp("hostile")
     others = {"appearances": {**APPEAR, "shot": [0, 1, 2], "confidence": [0.9] * 3}}
-    make_films(folder, {"plain": IMAGE}, 60, 20, None, others)
+    make_films(folder, {"plain": IMAGE, "other": LONG}, 60, 20, None, others)
     about = {"annotator": IMAGE, "source": LONG, "source_digest": "d", "vocabularies": {}}
     for model, rows in (("characters", SAID), ("beats", KINDS)):
         known = {"plain": FilmFacts(60.0, 20, in_lake=True)}
@@ -47,6 +47,17 @@ def test_a_long_name_widens_no_page(film, width):
     wide = film.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
     film.set_window_size(1280, 900)
     assert wide == 0
+
+
+@pytest.mark.parametrize("width", [1280, 500])
+def test_a_long_title_widens_no_page_of_several_films(browser, site, width):
+    for page in ("index.html", "compare.html"):
+        visit(browser, site / page)
+        browser.set_window_size(width, 900)
+        wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert LONG in browser.find_element("tag name", "main").text
+        assert browser.execute_script(wide) == 0
+        browser.set_window_size(1280, 900)
 
 
 def test_no_name_covers_the_buttons_that_lead_to_differences(film):

@@ -93,6 +93,12 @@ def test_faces_are_seen_from_a_picture_until_the_next_one():
     ]
 
 
+@pytest.mark.parametrize("looked", [pa.table({"time_s": pa.array([], pa.float64())}), None])
+def test_a_film_without_pictures_shows_no_faces(looked):
+    faces = _faces(pa.table({"time_s": pa.array([], pa.float64())}), SimpleNamespace(read=lambda *_: looked))
+    assert faces["start"] == faces["label"] == []
+
+
 def test_where_people_speak_the_lane_says_what():
     heard = pa.table({"start_s": [0.0, 2.0, 9.0], "end_s": [1.0, 6.0, 9.5], "kind": ["noise", "speech", "speech"]})
     lines = pa.table({"start_s": [1.9, 4.0], "end_s": [3.0, 6.0], "text": ["Who is there?", None]})

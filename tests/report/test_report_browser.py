@@ -113,6 +113,14 @@ def test_the_keyboard_goes_by_shot(film):
     assert "shot 1 (cut)" in find(film, "#playhead").get_attribute("aria-valuetext")
 
 
+def test_every_stop_of_the_tab_key_shows_that_it_is_one(film):
+    hidden = """const hidden = [], look = (root) => { for (const e of root.querySelectorAll("*")) {
+        if (e.shadowRoot) look(e.shadowRoot);
+        if (e.tabIndex >= 0 && e.getRootNode() !== document) hidden.push(e.className); } };
+        look(document); return hidden"""
+    assert film.execute_script(hidden) == []
+
+
 def test_the_keyboard_zooms_around_the_position(film):
     press(film, "END", "+", "+")
     assert shown(film) == "0:00:45 – 0:01:00"

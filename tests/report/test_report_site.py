@@ -259,6 +259,11 @@ def test_a_film_that_the_catalogue_cannot_give_and_has_no_id_is_named():
     assert "&lt;b&gt;" in catalogue_page([], {"<b>": "bad_row: no place"}, [])
 
 
+def test_a_catalogue_without_a_film_says_so_and_has_nothing_to_search():
+    text = catalogue_page([], {}, [])
+    assert "The catalogue has no film" in text and "search" not in text and "catalogue.js" not in text
+
+
 def test_nothing_unfinished_stays_behind(project):
     write(project)
     assert not list((project / "site").rglob(".*"))

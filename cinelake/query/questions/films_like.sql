@@ -13,7 +13,7 @@ means AS (
 ),
 this AS (FROM means WHERE movie_id = coalesce(getvariable('film'), (SELECT min(movie_id) FROM means)))
 SELECT means.movie_id, round(list_cosine_similarity(means.looks, this.looks), 4) AS likeness
-FROM means, this
+FROM means JOIN this ON len(means.looks) = len(this.looks)
 WHERE means.movie_id <> this.movie_id
 ORDER BY likeness DESC, means.movie_id
 LIMIT 20

@@ -192,6 +192,12 @@ def test_a_catalogue_has_exactly_one_source(problems: Any) -> None:
     assert found == ["2: catalogue: expected exactly one of films and list, received films and list"]
 
 
+@pytest.mark.parametrize("name", ["films.csv", "lists/Films.TSV", "s3://bucket/films.parquet"])
+def test_a_list_given_for_the_films_themselves_is_told_from_a_film(problems: Any, name: str) -> None:
+    (found,) = problems("tasks: {cuts: }", head=f"lake: l\ncatalogue: {{films: '{name}'}}\n")
+    assert found == "2: catalogue: expected a folder or a glob in films: a list of films is named by `list: FILE`"
+
+
 def test_a_circle_of_inputs_is_shown(problems: Any) -> None:
     KNOWN["egg"], KNOWN["hen"] = declared("egg", reads=["hen"]), declared("hen", reads=["egg"])
     try:

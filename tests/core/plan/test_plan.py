@@ -189,6 +189,20 @@ def test_what_is_known_to_be_bad_is_not_tried_again_and_blocks_what_needs_it(wor
     assert world.plan().cells[2].reason == "needs frames, which is failed"
 
 
+def test_what_failed_in_the_same_decode_as_its_input_counts_as_failed_and_not_as_blocked(world: World) -> None:
+    for cell in world.plan().stale[:2]:
+        world.fail(cell, transient=False)
+    assert states(world.plan()) == ["failed", "failed", "blocked"]
+    assert states(world.plan(retry_failed=True)) == ["stale", "stale", "stale"]
+
+
+def test_what_failed_for_now_waits_for_an_input_that_failed_for_good(world: World) -> None:
+    shots, frames, _ = world.plan().stale
+    world.fail(shots, transient=False)
+    world.fail(frames, transient=True)
+    assert states(world.plan()) == ["failed", "blocked", "blocked"]
+
+
 def test_a_transient_failure_is_tried_again_by_itself(world: World) -> None:
     fail_frames(world, transient=True)
     assert states(world.plan()) == ["fresh", "stale", "stale"]

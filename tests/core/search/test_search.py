@@ -221,6 +221,13 @@ def test_what_cannot_be_searched_is_said(lake: Lake, query: Query, says: str) ->
         search(lake, query)
 
 
+def test_of_a_film_without_pictures_no_moment_can_be_looked_for(tmp_path: Path) -> None:
+    lake = searched_lake(tmp_path, conditions=False)
+    commit(lake, EMBEDDINGS, "song", [])
+    with pytest.raises(UsageError, match="embeddings of song has no row"):
+        search(lake, Query(like="song@0", films=["song"]))
+
+
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n and then nothing"])
 def test_a_picture_that_cannot_be_read_is_said(lake: Lake, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.png").write_bytes(content)
