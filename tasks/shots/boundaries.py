@@ -40,6 +40,8 @@ SAME_HUE = 0.97
 """Cosine of two colours, seen from black or from white, above which one is the other in another light."""
 PLAIN_FRAMES = 40
 """The next shot begins within so many of a plain run's last frames, however long the run is."""
+JUDGED = CONTEXT - NEAR_FRAMES - 2
+"""So many frames behind one that is decided cuts are judged."""
 RISE, RISEN = 3, 0.1
 """Pictures before a plain run at which an explosion has not yet begun: less than this share of its light is there."""
 BLINK_S = 0.2
@@ -114,6 +116,12 @@ def _rises_at_once(film: Window, before: int, start: int) -> bool:
     return bool(np.abs(earlier - clear).sum() < RISEN * np.abs(plain - clear).sum())
 
 
+def _is_flash(film: Window, start: int, end: int) -> bool:
+    """Whether a plain run is short and comes at once, by the pictures just before it alone."""
+    shown_s = film.pictures.times_s[end] - film.pictures.times_s[start]
+    return bool(shown_s < BLINK_S) and _rises_at_once(film, max(0, start - 5), start)
+
+
 def _clearest(film: Window, at: int, step: int) -> int:
     """Where pictures stop to come out of a plain run that ends or starts at frame `at`."""
     spread = film.pictures.spread
@@ -138,8 +146,23 @@ def find_dissolves(film: Window, first: int, last: int) -> list[Boundary]:
         least = COLOUR_CHANGE if film.kind[at] == COLOUR else DISSOLVE_CHANGE
         if sure >= 0.5 and across * film.sensitivity >= least:
             score = sure * (1 - error) * min(1.0, across) * (0.9 + 0.1 * half / MAX_HALF)
+            score *= 1.0 if film.rules == 1 else _evenness(film, at, half)
             boundaries.append(Boundary(at, "dissolve", score))
     return boundaries
+
+
+def _evenness(film: Window, at: int, half: int) -> float:
+    """1 where a picture has as much of what is shown before a blend as of what is shown after it, 0 where all of one.
+
+    Any part of a blend is a blend too: what is shown lies up to as far again outside, but not behind a cut.
+    """
+    tiny, cut, reach = film.pictures.tiny, np.array(film.cut) >= 0.5, min(2 * half, JUDGED)
+    earlier, later = cut[max(0, at - reach + 1) : at - half + 1], cut[at + half + 1 : at + reach + 1]
+    start = at - half - (int(earlier[::-1].argmax()) if earlier.any() else len(earlier))
+    end = at + half + (int(later.argmax()) if later.any() else len(later))
+    across = tiny[min(end, len(film) - 1)] - tiny[start]
+    share = ((tiny[at] - tiny[start]) * across).sum() / ((across**2).sum() + 1e-6)
+    return max(0.0, 1 - 2 * abs(float(share) - 0.5))
 
 
 def _half_lengths(film: Window, at: int) -> list[int]:
@@ -181,13 +204,23 @@ def _steady_blend(film: Window, at: int, half: int) -> bool:
     if (film.kind[start : end + 1] == COLOUR).all():
         if _same_hue(*film.pictures.colour[[start, end]]):
             return False
-    elif film.kind[max(0, start - NEAR_FRAMES) : end + NEAR_FRAMES].any() or _likeness(a[..., 0], b[..., 0]) > RELIT:
+    elif _is_near_fade(film, start, end) or _likeness(a[..., 0], b[..., 0]) > RELIT:
         return False
     across = (b - a) / np.sqrt(((b - a) ** 2).sum())
     inner = film.pictures.tiny[[at - half // 2, at + half // 2]] - a
     share = (inner * across).sum((1, 2, 3))
     rest = ((inner - share[:, None, None, None] * across) ** 2).sum((1, 2, 3))
     return bool((rest < 2 * BLEND_ERROR * ((b - a) ** 2).sum()).all())
+
+
+def _is_near_fade(film: Window, start: int, end: int) -> bool:
+    """Whether plain pictures lie in or near a blend; by the second rules a flash beside it does not count."""
+    first, last = max(0, start - NEAR_FRAMES), min(len(film), end + NEAR_FRAMES)
+    plain = np.flatnonzero(film.kind[first:last]) + first
+    if film.rules == 1 or not len(plain) or film.kind[start : end + 1].any():
+        return bool(len(plain))
+    runs = np.split(plain, np.flatnonzero(np.diff(plain) > 1) + 1)
+    return not all(run[-1] < last - 1 and _is_flash(film, int(run[0]), int(run[-1]) + 1) for run in runs)
 
 
 def _likeness(a: Floats, b: Floats) -> float:

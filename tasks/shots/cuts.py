@@ -64,7 +64,7 @@ class Window:
     cut[t]: how sure it is that a shot begins at t with a cut, as far as it is judged.
     kind[t]: whether the picture shows something, or is black, white, or another colour.
     numbers[t]: the picture's number in the film. begins: whether nothing came before that differs in kind from the
-    first picture. rules: those by which it is decided what is a flash.
+    first picture. rules: those by which fades and dissolves are decided.
     """
 
     def __init__(self, sensitivity: float = 1.0, rules: int = 1) -> None:

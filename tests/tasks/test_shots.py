@@ -82,6 +82,25 @@ def test_an_explosion_is_no_cut_where_every_fifth_picture_repeats_the_one_before
     assert boundaries(shown_at_30, fps=30, rules=2) == []
 
 
+def dissolved(number: int, frames: int = 20, pan: float = 0.0) -> np.ndarray:
+    """40 pictures that stand still, a dissolve, and 60 of a place that the camera may pan over."""
+    before, after = shot(number, 40 + frames), shot(number + 20, 60 + frames, pan=pan)
+    return film(before[:40], dissolve(before[40:], after[:frames]), after[frames:])
+
+
+@pytest.mark.parametrize("number", [2, 3, 4, 5])
+def test_a_dissolve_into_a_pan_begins_at_its_middle_by_the_second_rules(number: int) -> None:
+    ((at, transition),) = boundaries(dissolved(number, pan=0.7), rules=2)
+    assert abs(at - 50) <= 1 and transition == "dissolve"
+
+
+@pytest.mark.parametrize("at", [15, 80])
+def test_a_flash_near_a_dissolve_does_not_hide_it_by_the_second_rules(at: int) -> None:
+    flashed = dissolved(1)
+    flashed[at : at + 2] = 255
+    assert boundaries(flashed, rules=2) == boundaries(dissolved(1)) == [(50, "dissolve")]
+
+
 @pytest.mark.parametrize("pan", [1.0, 3.0, 6.0])
 def test_a_pan_is_no_cut(pan: float) -> None:
     assert boundaries(film(shot(1, 20), shot(1, 12, pan=pan))) == []
