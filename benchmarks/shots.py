@@ -79,7 +79,7 @@ class Detection:
 
     name = "shots"
 
-    def __init__(self, movie_id: str, params: ShotsParams) -> None:
+    def __init__(self, movie_id: str, params: ShotsParams = RULES[2]) -> None:
         self.task, self.frames, self.busy_s = DetectShots(params, Film(movie_id)), 0, 0.0
         stream = DetectShots.spec.stream(params)  # type: ignore[attr-defined]  # `@task` puts it there
         self.streams: Mapping[str, Stream] = {"shots": stream}

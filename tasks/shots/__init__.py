@@ -116,11 +116,11 @@ class ShotsParams(Params):
     rules: Annotated[Literal[1, 2], ADDED_LATER] = 1
     """By which rules boundaries are decided.
 
-    2: pictures that repeat the one before (telecine, film of 24 a second shown at 30) are left out first, a flash before
-    pictures that move is no fade and hides no dissolve, and a dissolve's middle is where both shots have equal shares:
-    the same shots in more masters of a film, the same cuts on others. Best for a new project. 1: as tables and models
-    that were made before know them; to go over to 2 makes `shots` and what reads it anew, and models that learned from
-    shots are trained again."""
+    2: pictures that repeat the one before (telecine, film of 24 a second shown at 30) are left out first, a flash
+    before pictures that move is no fade and hides no dissolve, and a dissolve's middle is where both shots have equal
+    shares: the same shots in more masters of a film, the same cuts on others. Best for a new project. 1: as tables and
+    models that were made before know them; to go over to 2 makes `shots` and what reads it anew, and models that
+    learned from shots are trained again."""
 
 
 @dataclass
