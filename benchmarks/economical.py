@@ -154,7 +154,7 @@ def find_economically(path: Path) -> tuple[Found, str]:
     from cinelake.spec.task import Film, VideoStream
     from tasks.shots import DetectShots, ShotsParams
 
-    params = ShotsParams(decode="economical")
+    params = ShotsParams(decode="economical", rules=2)
     stream = DetectShots.spec.stream(params)  # type: ignore[attr-defined]  # `@task` puts it there
     assert isinstance(stream, VideoStream)
     try:

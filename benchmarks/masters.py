@@ -13,7 +13,7 @@ the same picture, the weakest and the median over all, beside that of unrelated 
 in which dlib finds as many); tags (macro-F1 of a model that learned from the SDR masters of other films, and how far
 that is from the SDR master's, with the bounds of a paired bootstrap over films: bounds on both sides of 0 are noise).
 The weakest is a black picture, in which one level of 255 decides; the median counts.
-Black bars are cut off, as `streams: {pictures: {bars: crop}}` asks.
+Black bars are cut off, as `streams: {pictures: {bars: crop}}` asks, and shots are found by their second rules.
 Target: shots the same, every median cosine at least .98, faces and tags within .02 of the SDR master's.
 """
 
@@ -41,6 +41,7 @@ from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
 from cinelake.run.step import run_step
 
+ENTRIES = ["shots: {rules: 2}" if entry == "shots: {}" else entry for entry in SHOTS]
 SEED, SECONDS = 77, 16.0
 LEARNED, LEARNED_SEED = 12, 78
 """Films that tags are learned from, unless another number is given, and the seed that they are drawn with."""
@@ -115,7 +116,7 @@ def so_far(found: Mapping[str, Compared]) -> str:
 def fill(folder: Path, films: str, workers: int) -> Lake:
     """The lake of the films that the pattern names; each film is one step, in one of so many processes."""
     manifest = folder / "pipeline.yaml"
-    manifest.write_text("streams: {pictures: {bars: crop}}\n" + manifest_of(films, SHOTS))
+    manifest.write_text("streams: {pictures: {bars: crop}}\n" + manifest_of(films, ENTRIES))
     planning = plan_manifest(load_manifest(manifest))
     steps = [planning.step(*film) for film in planning.plan.by_film().items()]
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:

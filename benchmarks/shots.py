@@ -1,6 +1,7 @@
 """How well shots are found, against films whose cuts are known and against PySceneDetect's defaults.
 
   python -m benchmarks.shots                        20 drawn films of a seed that nothing was tuned on
+  python -m benchmarks.shots --rules 1              by the rules that tables before the second ones were made by
   python -m benchmarks.shots --films 0 --real DIR   real films: DIR/films/*, DIR/labels/cuts.json
 
 Only rows with transition `cut` count, with a tolerance of one frame; what is found inside a marked fade or dissolve
@@ -28,6 +29,7 @@ from cinelake.spec.task import Film, Stream
 from tasks.shots import DetectShots, ShotsParams
 
 SEED = 31337
+RULES = {rules: ShotsParams(rules=rules) for rules in (1, 2)}
 Found = list[tuple[int, str]]
 """First frame and transition of every shot."""
 
@@ -77,8 +79,7 @@ class Detection:
 
     name = "shots"
 
-    def __init__(self, movie_id: str) -> None:
-        params = ShotsParams()
+    def __init__(self, movie_id: str, params: ShotsParams = RULES[2]) -> None:
         self.task, self.frames, self.busy_s = DetectShots(params, Film(movie_id)), 0, 0.0
         stream = DetectShots.spec.stream(params)  # type: ignore[attr-defined]  # `@task` puts it there
         self.streams: Mapping[str, Stream] = {"shots": stream}
@@ -100,9 +101,9 @@ class Detection:
             self.found += zip(batch["start_frame"].to_pylist(), batch["transition"].to_pylist(), strict=True)
 
 
-def detect(path: Path) -> Detection:
+def detect(path: Path, params: ShotsParams = RULES[2]) -> Detection:
     """The shots of a film, by the task."""
-    detection = Detection(path.stem)
+    detection = Detection(path.stem, params)
     reading = read_film(str(path), probe(str(path)), [detection], deadline_s=3600)
     for error in reading.errors.values():
         raise error
@@ -142,11 +143,13 @@ def film_path(folder: Path, name: str) -> Path:
     return next(path for path in (folder / "films").iterdir() if path.stem == name)
 
 
-def measure_ours(folder: Path, marked: Mapping[str, Marked], what: str) -> tuple[Tally, float, str]:
+def measure_ours(
+    folder: Path, marked: Mapping[str, Marked], what: str, params: ShotsParams
+) -> tuple[Tally, float, str]:
     """Tally, milliseconds of processor time a picture, and a sentence."""
     tally, frames, busy_s, gradual_hits = Tally(), 0, 0.0, 0
     for name, known in marked.items():
-        detection = detect(film_path(folder, name))
+        detection = detect(film_path(folder, name), params)
         missed, false = tally.add(cuts_of(detection.found), known)
         say(f"{what} {name}: {len(known.cuts)} cuts, missed {missed}, false {false}")
         frames, busy_s = frames + detection.frames, busy_s + detection.busy_s
@@ -177,7 +180,7 @@ def measure_drawn(given: argparse.Namespace) -> tuple[list[Figure], list[str]]:
 
     folder = given.folder / f"drawn-{given.seed}"
     draw_catalogue(folder, given.films, given.seed)
-    tally, cost_ms, sentence = measure_ours(folder, drawn_labels(folder), "drawn")
+    tally, cost_ms, sentence = measure_ours(folder, drawn_labels(folder), "drawn", RULES[given.rules])
     f1 = Figure(f"F1, hard cuts of {given.films} drawn films", [tally.f1], at_least=0.97)
     return [f1, Figure("processor time, drawn", [cost_ms], "ms a picture", at_most=0.3)], [sentence]
 
@@ -185,7 +188,7 @@ def measure_drawn(given: argparse.Namespace) -> tuple[list[Figure], list[str]]:
 def measure_real(given: argparse.Namespace) -> tuple[list[Figure], list[str]]:
     """Score real films, ours and PySceneDetect's."""
     marked = real_labels(given.real)
-    tally, cost_ms, sentence = measure_ours(given.real, marked, "real")
+    tally, cost_ms, sentence = measure_ours(given.real, marked, "real", RULES[given.rules])
     figures = [Figure("F1, hard cuts of real films", [tally.f1], at_least=0.95)]
     figures.append(Figure("processor time, real", [cost_ms], "ms a picture", at_most=0.3))
     sentences = [sentence]
@@ -217,6 +220,7 @@ def main() -> int:
         measure,
         ("--films", {"type": int, "default": 20, "help": "how many films to draw (default: %(default)s)"}),
         ("--seed", {"type": int, "default": SEED, "help": "the catalogue to draw (default: %(default)s)"}),
+        ("--rules", {"type": int, "default": 2, "choices": [*RULES], "help": "of shots (default: %(default)s)"}),
         ("--real", {"type": Path, "default": Path(real) if real else None, "help": "folder of real films"}),
         repeat=1,
     )

@@ -24,7 +24,7 @@ MORE_LABELS = {"beats": "beats", "expressions": "expressions", "funny": "funny"}
 HEAD = "# The example catalogue's manifest."
 TABLES = """\
   films: {}
-  shots: {}
+  shots: SHOTS
   frames: {fps: 2}
   sound: {}
   faces: {detector: dlib}
@@ -43,18 +43,20 @@ MORE_TABLES = """\
   expressions: {}
   funny: {}
 """
+SHOTS = ("{rules: 2}", "{}")
+"""What the manifest says of shots now, and what it said before there were second rules: such a folder keeps it."""
 FIRST_RELEASE = "793fc48dcb4735e31e530d1115ac6ae0"
 """Digest of the manifest that the demo wrote before it trained models."""
 
 
-def manifest_text(*, everything: bool = False, engine: EngineKind = "local") -> str:
+def manifest_text(*, everything: bool = False, engine: EngineKind = "local", shots: str = SHOTS[0]) -> str:
     """The manifest of the example catalogue. everything: with the tables of the models in `MORE_LABELS` too."""
     from examples.kinds import all_tags
 
     return (
         f"{HEAD} `pipeline.yaml` at the project's root explains every option.\n"
         'lake: lake\ncatalogue: {films: "films/*"}\n'
-        f"engine: {{kind: {engine}}}\ntasks:\n{TABLES}{MORE_TABLES if everything else ''}"
+        f"engine: {{kind: {engine}}}\ntasks:\n{TABLES.replace('SHOTS', shots)}{MORE_TABLES if everything else ''}"
         f"models:\n  tags:\n    config:\n      vocabulary: [{_wrapped(all_tags())}]\n"
     )
 
@@ -84,11 +86,12 @@ class DemoRecord:
 
 @dataclass(frozen=True)
 class DemoFolder:
-    """A folder that belongs to a demo. everything, engine: what its manifest says."""
+    """A folder that belongs to a demo. everything, engine, shots: what its manifest says."""
 
     path: Path
     everything: bool
     engine: EngineKind
+    shots: str = SHOTS[0]
 
     @property
     def manifest(self) -> Path:
@@ -143,7 +146,7 @@ def claim_folder(path: Path, *, everything: bool, engine: EngineKind | None) -> 
 
 
 def _text(folder: DemoFolder) -> str:
-    return manifest_text(everything=folder.everything, engine=folder.engine)
+    return manifest_text(everything=folder.everything, engine=folder.engine, shots=folder.shots)
 
 
 def _claimed(path: Path, *, everything: bool, engine: EngineKind | None) -> DemoFolder:
@@ -160,9 +163,9 @@ def _claimed(path: Path, *, everything: bool, engine: EngineKind | None) -> Demo
     text = manifest.read_text(encoding="utf-8", errors="replace")
     if digest(text) == FIRST_RELEASE:
         return DemoFolder(path, everything, engine or "local")
-    for had_everything, kind in product((False, True), get_args(EngineKind)):
-        if text == manifest_text(everything=had_everything, engine=kind):
-            return DemoFolder(path, everything or had_everything, engine or kind)
+    for had_everything, kind, shots in product((False, True), get_args(EngineKind), SHOTS):
+        if text == manifest_text(everything=had_everything, engine=kind, shots=shots):
+            return DemoFolder(path, everything or had_everything, engine or kind, shots)
     whose = "has been edited since a demo wrote it" if text.startswith(HEAD) else "is not a demo's"
     raise UsageError(
         f"{manifest} {whose}, and the demo overwrites nobody's work: `cinelake run -m {manifest}` runs it; "

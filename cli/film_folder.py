@@ -28,7 +28,7 @@ catalogue: {list: films.csv}
 tracking: {enabled: false}              # nothing is recorded in MLflow; a training needs it
 tasks:
   films: {}
-  shots: {}
+  shots: {rules: 2}
   frames: {fps: FPS}                      # pictures a second, and the middle of every shot: faces and embeddings
                                         # look at these
   sound: {}

@@ -45,7 +45,7 @@ engine:
 
 tasks:
   films: {{}}                             # what each file is
-  shots: {{}}                             # where shots begin and end, and how
+  shots: {{rules: 2}}                     # where shots begin and end, and how (rules 1: as older projects know it)
   frames: {{fps: 1}}                      # a picture a second, and the middle of every shot
   sound: {{}}                             # loudness, silence, log-mel
   speech: {{}}                            # where people speak and music plays

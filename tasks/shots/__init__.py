@@ -1,10 +1,12 @@
 """shots: the uninterrupted runs of a film's camera, found by cuts, fades and dissolves.
 
-One pass with bounded memory: pictures are reduced batch by batch (`pictures`), boundaries are decided with `CONTEXT`
-pictures on both sides (`cuts`), and a shot's row is emitted when its end is decided, at most `MAX_LAG_FRAMES` later.
-The output does not depend on the size of batches.
+One pass with bounded memory: pictures are reduced batch by batch (`pictures`), those that repeat the one before are
+left out by `rules: 2` (`repeats`), boundaries are decided with `CONTEXT` pictures on both sides (`cuts`, `boundaries`),
+and a shot's row is emitted when its end is decided, at most `MAX_LAG_FRAMES` later. The output does not depend on the
+size of batches.
 
-Reading order: pictures, cuts, motion, economical (the same from a part of the pictures), and the task below.
+Reading order: pictures, repeats, cuts, boundaries, motion, economical (the same from a part of the pictures), and the
+task below.
 """
 
 from __future__ import annotations
@@ -22,10 +24,12 @@ from cinelake.spec.arrow_values import arrow_array, as_numpy
 from cinelake.spec.contract import ENUM, Column, Contract, Measure, Rule, vector
 from cinelake.spec.roles import FromStills, Shots
 from cinelake.spec.task import ADDED_LATER, Field, Film, Params, VideoStream, task
-from tasks.shots.cuts import CONTEXT, NEAR_FRAMES, Boundary, Window, find_boundaries
+from tasks.shots.boundaries import find_boundaries
+from tasks.shots.cuts import CONTEXT, NEAR_FRAMES, Boundary, Window
 from tasks.shots.economical import find_in_part
 from tasks.shots.motion import MOTION_SIZE, Motion
-from tasks.shots.pictures import HEIGHT, WIDTH, reduce
+from tasks.shots.pictures import HEIGHT, WIDTH, no_pictures, reduce
+from tasks.shots.repeats import RepeatFilter
 from tasks.shots.stills import READS, still_shots
 
 if TYPE_CHECKING:
@@ -35,8 +39,8 @@ STRIDE = 24
 """Frames that are decided at once."""
 COUNTED_FPS = 32
 """A film with more frames a second may have shorter shots: these many frames count as a second."""
-MAX_LAG_FRAMES = 128
-"""When frame n has been seen, every shot that ends at n − 128 or before has been emitted."""
+MAX_LAG_FRAMES = 168
+"""When frame n has been seen, every shot that ends at n − 168 or before has been emitted."""
 
 
 def _gaps(batch: pa.RecordBatch) -> pa.Array:
@@ -109,6 +113,14 @@ class ShotsParams(Params):
     table's footer says why. Either way is fresh: a table is not made again for the other. Boundaries are the same on
     nearly all films; motion is measured between pictures further apart. Damage in pictures that are never decoded is
     not seen."""
+    rules: Annotated[Literal[1, 2], ADDED_LATER] = 1
+    """By which rules boundaries are decided.
+
+    2: pictures that repeat the one before (telecine, film of 24 a second shown at 30) are left out first, a flash
+    before pictures that move is no fade and hides no dissolve, and a dissolve's middle is where both shots have equal
+    shares: the same shots in more masters of a film, the same cuts on others. Best for a new project. 1: as tables and
+    models that were made before know them; to go over to 2 makes `shots` and what reads it anew, and models that
+    learned from shots are trained again."""
 
 
 @dataclass
@@ -132,13 +144,13 @@ class DetectShots:
 
     def __init__(self, params: ShotsParams, film: Film) -> None:
         self.params, self.film = params, film
-        self.seen = Window(params.sensitivity)
-        self.base = 0  # frame number of the first picture that is kept
-        self.decided = 0  # frames before this one are decided
+        self.repeats = RepeatFilter(params.rules)
+        self.seen = Window(params.sensitivity, params.rules)
+        self.decided = 0  # so many of the pictures that are kept
         self.waiting: OpenShot | None = None
         self.held: tuple[Boundary, float] | None = None
         self.motion = Motion()
-        self.end_s = 0.0
+        self.end, self.end_s = 0, 0.0
         self.shot = 0
 
     def on_batch(self, batch: FrameBatch) -> Iterator[pa.RecordBatch]:
@@ -147,18 +159,17 @@ class DetectShots:
             return
         assert batch.pixels is not None
         if self.waiting is None:
-            self.base = self.decided = int(batch.frames[0])
-            self.waiting = OpenShot(Boundary(self.base, "start", 1.0), float(batch.times_s[0]))
+            self.waiting = OpenShot(Boundary(int(batch.frames[0]), "start", 1.0), float(batch.times_s[0]))
         self.motion.add(batch)
-        self.seen.add(reduce(batch.pixels, batch.times_s))
-        self.end_s = float(batch.times_s[-1] + batch.durations_s[-1])
-        while self.base + len(self.seen) - self.decided >= STRIDE + CONTEXT:
+        self.seen.add(*self.repeats.pass_on(reduce(batch.pixels, batch.times_s), batch.frames))
+        self.end, self.end_s = int(batch.frames[-1]) + 1, float(batch.times_s[-1] + batch.durations_s[-1])
+        while len(self.seen) - self.decided >= STRIDE + CONTEXT:
             yield from self._decide(self.decided + STRIDE)
 
     def on_choice(self, film: ChosenPictures) -> Iterator[pa.RecordBatch]:
         """All rows, of some of the film's pictures."""
         self.waiting = OpenShot(Boundary(0, "start", 1.0), float(film.times_s[0]))
-        found = find_in_part(film, self.params.sensitivity, self.params.gradual, self.motion.add)
+        found = find_in_part(film, self.motion.add, self.params.gradual, self.params.sensitivity, self.params.rules)
         for boundary in found:
             yield from self._take(boundary, float(film.times_s[boundary.frame]))
         yield from self._settle()
@@ -168,24 +179,25 @@ class DetectShots:
         """Rows of the last shots."""
         if self.waiting is None:
             return
-        end = self.base + len(self.seen)
+        self.seen.add(*self.repeats.pass_on(no_pictures(), np.zeros(0, np.int64), is_last=True))
         self.seen.judge(len(self.seen))
-        yield from self._decide(end)
+        yield from self._decide(len(self.seen))
         yield from self._settle()
-        yield self._row(self.waiting, end, max(self.end_s, self.waiting.start_s + 1e-3))
+        yield self._row(self.waiting, self.end, max(self.end_s, self.waiting.start_s + 1e-3))
 
     def _decide(self, until: int) -> list[pa.RecordBatch]:
-        """Decide the frames before `until`; returns the rows of shots that ended."""
+        """Decide the first `until` of the pictures that are kept; returns the rows of shots that ended."""
         rows = []
-        times = self.seen.pictures.times_s
-        for boundary in find_boundaries(self.seen, self.decided - self.base, until - self.base, self.params.gradual):
-            rows += self._take(replace(boundary, frame=boundary.frame + self.base), float(times[boundary.frame]))
-        self.decided = until
-        if self.held and not self._too_close(until, float(times[until - 1 - self.base]), gradual=True):
+        times, numbers = self.seen.pictures.times_s, self.seen.numbers
+        for boundary in find_boundaries(self.seen, self.decided, until, self.params.gradual):
+            at = boundary.frame
+            rows += self._take(replace(boundary, frame=int(numbers[at])), float(times[at]))
+        last = until - 1
+        if self.held and not self._too_close(int(numbers[last]) + 1, float(times[last]), gradual=True):
             rows += self._settle()
-        spare = max(0, self.decided - CONTEXT - self.base)
+        spare = max(0, until - CONTEXT)
         self.seen.drop(spare)
-        self.base += spare
+        self.decided = until - spare
         return rows
 
     def _too_close(self, frame: int, time_s: float, gradual: bool = False) -> bool:

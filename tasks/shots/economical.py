@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from cinelake.media.batches import FrameBatch
 from cinelake.spec.arrays import Bools, Floats, Integers
+from tasks.shots.boundaries import find_boundaries
 from tasks.shots.cuts import (
     CONTEXT,
     MIN_CHANGE,
@@ -25,10 +26,10 @@ from tasks.shots.cuts import (
     PLAIN_SPREAD,
     Boundary,
     Window,
-    find_boundaries,
     kinds,
 )
 from tasks.shots.pictures import ReducedPictures, distance, no_pictures, pixel_difference, reduce
+from tasks.shots.repeats import APART, apart, find_repeats
 
 if TYPE_CHECKING:
     from cinelake.media.chosen import ChosenPictures
@@ -91,34 +92,43 @@ class DecodedPictures:
             one, other = _as_floats(self.pictures[part - 1]), _as_floats(self.pictures[part])
             self.change[part], self.pixels[part] = distance(one, other), pixel_difference(one, other)
 
+    def without_repeats(self, first: int, end: int) -> Integers:
+        """Frames `first` to `end` but for repeats, which are only seen where pictures on both sides are there."""
+        in_row = self.steps == 1
+        found = find_repeats(self.pixels)
+        found[1:-1] &= in_row[:-2] & in_row[1:-1] & in_row[2:]
+        return np.setdiff1d(np.arange(first, end), apart(self.frames[found]))
+
     def between(
-        self, first: int, end: int, times_s: npt.NDArray[np.float64]
-    ) -> tuple[ReducedPictures, Floats, Floats, Bools]:
-        """Frames `first` to `end`, the missing ones as means of their neighbours: pictures, change, pixels, decided.
+        self, at: Integers, times_s: npt.NDArray[np.float64]
+    ) -> tuple[ReducedPictures, Integers, Floats, Floats, Bools]:
+        """Frames, the missing ones as means of their neighbours: pictures, numbers, change, pixels, decided.
 
         The steps over missing pictures are of equal size. A cut can be decided at a picture that is there, as is the
         one before it.
         """
-        at = np.arange(first, end)
         right = np.minimum(np.searchsorted(self.frames, at), len(self.frames) - 1)
         left = np.where(self.frames[right] == at, right, np.maximum(right - 1, 0))
         gap = np.maximum(self.frames[right] - self.frames[left], 1)
         share = ((at - self.frames[left]) / gap).clip(0, 1).astype(np.float32)
         step = self.steps[right].astype(np.float32)
         pictures = _mixed(self.pictures, left, right, share, times_s[at])
-        return pictures, self.change[right] / step, self.pixels[right] / step, step == 1
+        return pictures, at, self.change[right] / step, self.pixels[right] / step, step == 1
 
 
 class PartWindow(Window):
     """Pictures under consideration of which some are missing, or made up; cuts are judged only where that is wanted."""
 
-    def __init__(self, sensitivity: float, begins: bool = True) -> None:
-        super().__init__(sensitivity)
+    def __init__(self, sensitivity: float, rules: int, begins: bool = True) -> None:
+        super().__init__(sensitivity, rules)
         self.begins = begins
         self.wanted = np.zeros(0, bool)
 
-    def add_known(self, more: ReducedPictures, change: Floats, pixels: Floats, wanted: Bools) -> None:
+    def add_known(
+        self, more: ReducedPictures, numbers: Integers, change: Floats, pixels: Floats, wanted: Bools
+    ) -> None:
         """Append pictures with what is known of the steps to them."""
+        self.numbers = np.concatenate([self.numbers, numbers])
         self.pictures = self.pictures.joined(more)
         self.change, self.pixels = np.concatenate([self.change, change]), np.concatenate([self.pixels, pixels])
         self.kind, self.wanted = np.concatenate([self.kind, kinds(more)]), np.concatenate([self.wanted, wanted])
@@ -135,7 +145,9 @@ class PartWindow(Window):
         self.wanted = self.wanted[count:]
 
 
-def find_in_part(film: ChosenPictures, sensitivity: float, gradual: bool, on_batch: OnBatch) -> list[Boundary]:
+def find_in_part(
+    film: ChosenPictures, on_batch: OnBatch, gradual: bool, sensitivity: float, rules: int
+) -> list[Boundary]:
     """The boundaries of a film, in order. on_batch: gets what is decoded first, in order. Raises `NotToBeSpared`."""
     batches: list[tuple[Integers, ReducedPictures]] = []
 
@@ -150,7 +162,7 @@ def find_in_part(film: ChosenPictures, sensitivity: float, gradual: bool, on_bat
 
     film.decode(first_choice(film), take_first)
     known = _gathered(NOTHING, batches)
-    finder = _Finder(film.times_s, sensitivity, gradual)
+    finder = _Finder(film.times_s, gradual, sensitivity, rules)
     boundaries = finder.find(known, 0, len(film))
     missing = second_choice(known, finder.suspected(known), boundaries, len(film))
     if not missing.any():
@@ -158,9 +170,9 @@ def find_in_part(film: ChosenPictures, sensitivity: float, gradual: bool, on_bat
     batches.clear()
     film.decode(missing, take)
     known = _gathered(known, batches)
-    for first, end in _spans(np.flatnonzero(missing)):
-        again = finder.find(known, max(0, first - CONTEXT), min(len(film), end + CONTEXT))
-        kept = [boundary for boundary in boundaries if not first - CONTEXT <= boundary.frame < end + CONTEXT]
+    for first, end in finder.spans(np.flatnonzero(missing)):
+        again = finder.find(known, first, end)
+        kept = [boundary for boundary in boundaries if not first <= boundary.frame < end]
         boundaries = sorted([*kept, *again])
     return boundaries
 
@@ -195,35 +207,49 @@ def second_choice(known: DecodedPictures, suspected: Integers, boundaries: list[
 class _Finder:
     """Finds boundaries among all pictures, and suspects them among those that are decoded."""
 
-    def __init__(self, times_s: npt.NDArray[np.float64], sensitivity: float, gradual: bool):
-        self.times_s, self.sensitivity, self.gradual = times_s, sensitivity, gradual
+    def __init__(self, times_s: npt.NDArray[np.float64], gradual: bool, sensitivity: float, rules: int):
+        self.times_s, self.gradual, self.sensitivity, self.rules = times_s, gradual, sensitivity, rules
+        self.reach = (
+            CONTEXT if rules == 1 else CONTEXT * APART // (APART - 1)
+        )  # frames that hold `CONTEXT` without repeats
 
     def find(self, known: DecodedPictures, first: int, end: int) -> list[Boundary]:
         """The boundaries with first ≤ frame < end."""
-        base, last = max(0, first - CONTEXT), min(len(self.times_s), end + CONTEXT)
-        window, decided, found = PartWindow(self.sensitivity, begins=base == 0), first, list[Boundary]()
-        for start in range(base, last, BLOCK):
-            seen = min(start + BLOCK, last)
-            window.add_known(*known.between(start, seen, self.times_s))
-            if seen == last:
+        base, last = max(0, first - self.reach), min(len(self.times_s), end + self.reach)
+        window, found = PartWindow(self.sensitivity, self.rules, begins=base == 0), list[Boundary]()
+        frames, gone = known.without_repeats(base, last) if self.rules > 1 else np.arange(base, last), 0
+        decided, stop = np.searchsorted(frames, [first, end]).tolist()
+        for start in range(0, len(frames), BLOCK):
+            window.add_known(*known.between(frames[start : start + BLOCK], self.times_s))
+            seen = gone + len(window)
+            if seen == len(frames):
                 window.judge(len(window))
-            until = end if seen == last else min(end, seen - CONTEXT)
+            until = stop if seen == len(frames) else min(stop, seen - CONTEXT)
             if until <= decided:
                 continue
-            new = find_boundaries(window, decided - base, until - base, self.gradual)
-            found += [replace(boundary, frame=boundary.frame + base) for boundary in new]
-            decided, spare = until, max(0, until - CONTEXT - base)
+            new = find_boundaries(window, decided - gone, until - gone, self.gradual)
+            found += [replace(boundary, frame=int(window.numbers[boundary.frame])) for boundary in new]
+            decided, spare = until, max(0, until - CONTEXT - gone)
             window.drop(spare)
-            base += spare
+            gone += spare
         return found
+
+    def spans(self, frames: Integers) -> Iterator[tuple[int, int]]:
+        """All that is decided anew once these frames are known: the first frames, and those after the last.
+
+        Frames so near one another that one decision may look at two of them are decided together.
+        """
+        for run in np.split(frames, np.flatnonzero(np.diff(frames) > self.reach) + 1):
+            yield max(0, int(run[0]) - self.reach), min(len(self.times_s), int(run[-1]) + 1 + self.reach)
 
     def suspected(self, known: DecodedPictures) -> Integers:
         """Which of the decoded pictures may follow a cut that lies among pictures that are missing before it."""
-        window, base, found = PartWindow(self.sensitivity), 0, list[Integers]()
+        window, base, found = PartWindow(self.sensitivity, self.rules), 0, list[Integers]()
         for start in range(0, len(known.frames), BLOCK):
             part = slice(start, start + BLOCK)
             steps = known.steps[part]
-            window.add_known(_as_floats(known.pictures[part]), known.change[part], known.pixels[part], steps > 1)
+            pictures, frames = _as_floats(known.pictures[part]), known.frames[part]
+            window.add_known(pictures, frames, known.change[part], known.pixels[part], steps > 1)
             is_last = start + BLOCK >= len(known.frames)
             if is_last:
                 window.judge(len(window))
@@ -232,12 +258,6 @@ class _Finder:
             window.drop(done)
             base += done
         return np.concatenate(found)
-
-
-def _spans(frames: Integers) -> Iterator[tuple[int, int]]:
-    """Runs of frames that are so near one another that they are decided together: first, and the one after the last."""
-    for run in np.split(frames, np.flatnonzero(np.diff(frames) > CONTEXT) + 1):
-        yield int(run[0]), int(run[-1]) + 1
 
 
 def _gathered(known: DecodedPictures, batches: list[tuple[Integers, ReducedPictures]]) -> DecodedPictures:

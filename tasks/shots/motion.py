@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,21 @@ class Motion:
         self.before: tuple[float, PixelArray] | None = None
         self.next_s = -np.inf
 
+    @cached_property
+    def _flow(self) -> Any:
+        """Dense inverse search (Kroeger et al., ECCV 2016), made for small pictures.
+
+        It keeps pictures between calls, so each thread that measures needs one of its own.
+        """
+        import cv2
+
+        flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        flow.setFinestScale(0)
+        flow.setPatchSize(8)
+        flow.setPatchStride(6)
+        flow.setVariationalRefinementIterations(0)
+        return flow
+
     def add(self, batch: FrameBatch) -> None:
         """Measure the flow into the pictures that are due."""
         assert batch.pixels is not None
@@ -37,7 +52,7 @@ class Motion:
             if self.before is not None:
                 grey = _grey(batch.pixels[index])
                 step_s = max(1e-3, time_s - self.before[0])
-                histogram = flow_histogram(_flow(self.before[1], grey), step_s)
+                histogram = flow_histogram(self._flow.calc(self.before[1], grey, None), step_s)
                 self.measured.append((self.before[0], time_s, histogram))
                 self.before = None
             if time_s >= self.next_s:
@@ -75,20 +90,3 @@ def _grey(picture: PixelArray) -> PixelArray:
     import cv2
 
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
-
-
-def _flow(before: PixelArray, after: PixelArray) -> Floats:
-    return np.asarray(_dis().calc(before, after, None))
-
-
-@lru_cache(maxsize=1)
-def _dis() -> Any:
-    """Dense inverse search (Kroeger et al., ECCV 2016), made for small pictures."""
-    import cv2
-
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-    flow.setFinestScale(0)
-    flow.setPatchSize(8)
-    flow.setPatchStride(6)
-    flow.setVariationalRefinementIterations(0)
-    return flow

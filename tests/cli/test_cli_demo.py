@@ -57,6 +57,12 @@ def test_the_folder_of_an_earlier_release_is_taken(tmp_path: Path, monkeypatch: 
     assert claimed(tmp_path).manifest.read_text() == manifest_text()
 
 
+def test_an_earlier_demo_keeps_the_rules_of_its_shots(tmp_path: Path) -> None:
+    before = manifest_text(shots="{}")
+    (tmp_path / "pipeline.yaml").write_text(before)
+    assert claimed(tmp_path).manifest.read_text() == before != manifest_text()
+
+
 def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(UsageError, match=r"holds something else \(thesis.tex\).*cinelake demo FOLDER"):

@@ -6,6 +6,8 @@ from typer.testing import CliRunner
 from cinelake.catalogue.films import read_catalogue
 from cinelake.errors import UsageError
 from cinelake.manifest.document import load_manifest
+from cli.demo_folder import claim_folder
+from cli.film_folder import FilmFolder
 from cli.init import find_films, places_of
 from cli.main import app
 
@@ -53,6 +55,20 @@ def test_the_pattern_gives_the_films_and_nothing_else(tmp_path, names, written):
 def test_what_cinelake_makes_is_not_taken_for_films(tmp_path):
     folder_of(tmp_path, "a.mp4", "a.mp4.cinelake/b.mp4", "lake/c.mp4", ".cache/d.mp4", "._e.mp4", "a.srt")
     assert find_films(tmp_path) == ["a.mp4"]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda place: init(folder_of(place, "a.mp4")),
+        lambda place: FilmFolder(place).add([folder_of(place.parent, "b.mp4") / "b.mp4"]),
+        lambda place: claim_folder(place, everything=False, engine=None),
+    ],
+    ids=["init", "look", "demo"],
+)
+def test_a_new_project_finds_shots_by_the_second_rules(tmp_path, made):
+    made(tmp_path / "project")
+    assert load_manifest(tmp_path / "project" / "pipeline.yaml").tasks["shots"].params.rules == 2
 
 
 def test_who_is_to_be_seen_is_asked_for_and_waits_for_one_command(tmp_path):

@@ -66,6 +66,41 @@ def test_a_flash_is_no_cut(frames: int, towards: int) -> None:
     assert boundaries(flashed) == []
 
 
+@pytest.mark.parametrize(("rules", "found"), [(1, [(41, "fade")]), (2, [])])
+def test_a_white_flash_before_a_shaking_camera_is_no_fade_by_the_second_rules(rules: int, found: Boundaries) -> None:
+    flashed = shot(4, 90, pan=3, shake=4)
+    flashed[40:46] = dimmed(flashed[40:46], np.array([0.15, 0, 0.3, 0.55, 0.75, 0.9]), 255)
+    assert boundaries(flashed, rules=rules) == found
+
+
+@pytest.mark.parametrize("at", [46, 47])
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_explosion_is_no_cut_where_every_fifth_picture_repeats_the_one_before(number: int, at: int) -> None:
+    exploding = dimmed(shot(number, 90, pan=3), np.where(np.arange(90) < at, 0.18, 0.45))
+    exploding[at : at + 5] = dimmed(exploding[at : at + 5], np.array([0.5, 0.35, 0.6, 0.8, 0.95]), 255)
+    shown_at_30 = exploding[np.arange(112) * 4 // 5]
+    assert boundaries(shown_at_30, fps=30, rules=2) == []
+
+
+def dissolved(number: int, frames: int = 20, pan: float = 0.0) -> np.ndarray:
+    """40 pictures that stand still, a dissolve, and 60 of a place that the camera may pan over."""
+    before, after = shot(number, 40 + frames), shot(number + 20, 60 + frames, pan=pan)
+    return film(before[:40], dissolve(before[40:], after[:frames]), after[frames:])
+
+
+@pytest.mark.parametrize("number", [2, 3, 4, 5])
+def test_a_dissolve_into_a_pan_begins_at_its_middle_by_the_second_rules(number: int) -> None:
+    ((at, transition),) = boundaries(dissolved(number, pan=0.7), rules=2)
+    assert abs(at - 50) <= 1 and transition == "dissolve"
+
+
+@pytest.mark.parametrize("at", [15, 80])
+def test_a_flash_near_a_dissolve_does_not_hide_it_by_the_second_rules(at: int) -> None:
+    flashed = dissolved(1)
+    flashed[at : at + 2] = 255
+    assert boundaries(flashed, rules=2) == boundaries(dissolved(1)) == [(50, "dissolve")]
+
+
 @pytest.mark.parametrize("pan", [1.0, 3.0, 6.0])
 def test_a_pan_is_no_cut(pan: float) -> None:
     assert boundaries(film(shot(1, 20), shot(1, 12, pan=pan))) == []
@@ -280,13 +315,22 @@ def long_film() -> np.ndarray:
     return np.concatenate(parts)
 
 
+def long_film_shown(rules: int) -> np.ndarray:
+    """The long film; for the second rules every third picture is shown twice."""
+    film = long_film()
+    return film if rules == 1 else film[np.arange(len(film) * 4 // 3) * 3 // 4]
+
+
+@pytest.mark.parametrize("rules", [1, 2])
 @pytest.mark.parametrize("size", [1, 7, 32, 10_000])
-def test_shots_do_not_depend_on_how_pictures_arrive(size: int) -> None:
-    assert table_of(long_film(), size=size).equals(table_of(long_film(), size=16))
+def test_shots_do_not_depend_on_how_pictures_arrive(size: int, rules: int) -> None:
+    shown = long_film_shown(rules)
+    assert table_of(shown, size=size, rules=rules).equals(table_of(shown, size=16, rules=rules))
 
 
-def test_a_shot_is_emitted_within_the_promised_lag() -> None:
-    pixels, task = long_film(), DetectShots(ShotsParams(), Film("a_film"))
+@pytest.mark.parametrize("rules", [1, 2])
+def test_a_shot_is_emitted_within_the_promised_lag(rules: int) -> None:
+    pixels, task = long_film_shown(rules), DetectShots(ShotsParams(rules=rules), Film("a_film"))
     late = []
     for batch in batches(pixels, size=5):
         head = int(batch.frames[-1])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from _pictures_on_film import dimmed, dissolve, shot
+from _pictures_on_film import batches, dimmed, dissolve, shot
 
 from cinelake.manifest.document import load_manifest
 from cinelake.media.batches import FrameBatch
@@ -79,6 +80,17 @@ def test_the_boundaries_are_those_of_the_whole_film(coded: str, tmp_path: Path) 
     assert decode["choice"] == "economical" and len(every) == 5
 
 
+@pytest.mark.parametrize("coded", ["default", "open groups"])
+def test_the_boundaries_are_those_of_the_whole_film_where_pictures_repeat(coded: str, tmp_path: Path) -> None:
+    pictures = np.concatenate([shot(1, 60, pan=3), *some_shots()[1:]])
+    path = film(tmp_path / "film.mp4", pictures[np.arange(len(pictures) * 5 // 4) * 4 // 5], coded=coded)
+    every, _ = made(path, shots={"rules": 2})
+    some, decode = made(path, shots={"rules": 2, "decode": "economical"})
+    columns = ["start_frame", "end_frame", "start_s", "end_s", "transition"]
+    assert some.select(columns).equals(every.select(columns))
+    assert decode["choice"] == "economical" and len(every) == 5
+
+
 def test_fewer_pictures_are_decoded_than_the_film_has(tmp_path: Path) -> None:
     path = film(tmp_path / "film.mp4", shot(1, 150, pan=0.1), shot(2, 150))
     _, decode = made(path, shots={"decode": "economical"})
@@ -122,8 +134,25 @@ def test_motion_is_never_measured_from_one_shot_to_the_next() -> None:
     assert motion.take(0.08, 1.0)[-2] == 1  # all of it is still
 
 
-def test_the_default_is_no_other_table(tmp_path: Path) -> None:
+def test_two_films_are_measured_at_once_as_one_after_the_other() -> None:
+    films = [list(batches(shot(number, 400, pan=number, shake=3), fps=4, size=400)) for number in range(4)]
+
+    def motion_of(film: list[FrameBatch]) -> np.ndarray:
+        motion = Motion()
+        motion.add(film[0])
+        return motion.take(0, 100)
+
+    with ThreadPoolExecutor(4) as pool:
+        at_once = list(pool.map(motion_of, films))
+    np.testing.assert_array_equal(at_once, [motion_of(film) for film in films])
+
+
+@pytest.mark.parametrize(("name", "default", "other"), [("decode", "exact", "economical"), ("rules", 1, 2)])
+def test_what_was_made_before_a_parameter_came_is_its_default(
+    name: str, default: object, other: object, tmp_path: Path
+) -> None:
     path = film(tmp_path / "film.mp4", shot(1, 40))
     made(path, shots={})
-    assert not planned(path, shots={"decode": "exact"}).plan.by_film()
-    assert planned(path, shots={"decode": "economical"}).plan.by_film()
+    assert not planned(path, shots={name: default}).plan.by_film()
+    (cell,) = planned(path, shots={name: other}).plan.cells
+    assert cell.reason == f"parameter {name} unset→{json.dumps(other)}"

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tasks.shots.cuts import _median
+from tasks.shots.cuts import median
 from tasks.shots.pictures import CHROMA_BINS, HEIGHT, LUMA_BINS, NOISE, WIDTH, reduce, structure_distance
 
 
@@ -45,4 +45,4 @@ def test_the_median_is_that_of_numpy_to_the_last_bit(kind):
     rng = np.random.default_rng(7)
     for count in [*range(1, 9)] * 20:
         values = rng.random(count).astype(kind)
-        assert _median(values) == float(np.median(values))
+        assert median(values) == float(np.median(values))
