@@ -1,4 +1,4 @@
-"""The moments of films that are worth a label next: unlabelled, doubtful, unlike each other, from many films."""
+"""The moments of films that are worth a label next: they stand for many doubtful ones, and come from many films."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from cinelake.errors import CannotTrain, ModelUnusable, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import open_applied, read_champion_record
-from cinelake.learning.choosing import choose, compared, disagreement, doubt_of, learned_probability
+from cinelake.learning.choosing import choose, compared, disagreement, doubt_of, learned_probability, worth_of
 from cinelake.learning.dataset import Dataset, OnFilm, gather_all
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.arrays import Array, Arrays
@@ -157,7 +157,8 @@ def next_labels(
         doubt = doubt_of(np.concatenate(believed.films)[asked], exclusive=believed.exclusive)
         believed = replace(believed, films=(np.concatenate(believed.films)[asked],))
     at = [dataset.examples[film].movie_id for film in steps.film[asked]]
-    chosen = choose(steps.x[asked], steps.x[steps.known], doubt, count, groups=at, seed=seed)
+    worth = doubt if believed is None else worth_of(believed.films[0], _labels_of_each(steps, believed.names))
+    chosen = choose(steps.x[asked], steps.x[steps.known], worth, count, groups=at, seed=seed)
     moments = tuple(_moment(entry, steps, int(asked[row]), row, doubt, believed) for row in chosen)
     return NextLabels(
         name, moments, question, by, int((steps.known & steps.of_asked).sum()), len(asked), len(looked_at),
@@ -230,6 +231,14 @@ def _from_labels(steps: _Steps, asked: Array, *, quantities: bool, seed: int) ->
         return None, None
     probability = learned_probability(x, y, to_ask, exclusive=truth.exclusive)
     return replace(truth, films=(probability,)), doubt_of(probability, exclusive=truth.exclusive)
+
+
+def _labels_of_each(steps: _Steps, names: Sequence[str]) -> Array:
+    """How many labelled moments have each of these classes."""
+    truth = steps.labelling.truth([example.targets for example in steps.examples], steps.config)
+    counts = np.nansum(np.concatenate(truth.films)[steps.known], axis=0)
+    of = dict(zip(truth.names, counts.tolist(), strict=True))
+    return np.array([of.get(name, 0.0) for name in names])
 
 
 def _moment(
