@@ -13,6 +13,7 @@ from cinelake.lake.cells import Lake
 from cinelake.lake.champions import open_applied, read_champion_record
 from cinelake.learning.choosing import choose, compared, disagreement, doubt_of, learned_probability, worth_of
 from cinelake.learning.dataset import Dataset, OnFilm, gather_all
+from cinelake.learning.partly_labelled import partly_settings
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.artefact import Artefact
@@ -163,7 +164,7 @@ def next_labels(
     return NextLabels(
         name, moments, question, by, int((steps.known & steps.of_asked).sum()), len(asked), len(looked_at),
         tuple(column.name for column in entry.spec.labels.all_columns), class_column, dataset,
-        (*notes, *_cautions(entry, labelling)),
+        (*notes, *_cautions(entry)),
     )  # fmt: skip
 
 
@@ -269,10 +270,8 @@ def _moment(
     )
 
 
-def _cautions(entry: ModelEntry, labelling: Labelling) -> list[str]:
+def _cautions(entry: ModelEntry) -> list[str]:
     """What must be set so that films that are labelled in part are learned from rightly."""
-    now, partly = (config.model_dump(mode="json") for config in (entry.config, labelling.partly(entry.config)))
-    changed = [f"{name}: {value}" for name, value in partly.items() if now[name] != value]
-    if not changed:
-        return []
-    return [f"films that are labelled in part are learned from rightly with `config: {{{', '.join(changed)}}}` only"]
+    if settings := partly_settings(entry):
+        return [f"films that are labelled in part are learned from rightly with `config: {{{settings}}}` only"]
+    return []
