@@ -38,6 +38,8 @@ COMPARED = slice(1, 8)
 """The rounds whose mean share is compared."""
 ENOUGH = 0.95
 WAYS = ("next", "random", "doubt alone")
+RANDOM_RUNS = 3
+"""Runs at random of which each draw takes the mean."""
 LEAST_STEPS = 5
 """Classes of fewer labelled moments are left out."""
 FACES = {"Training": 3000, "PublicTest": 1000}
@@ -57,8 +59,12 @@ class Pool:
         predicted = learned_probability(self.x[labelled], self.y[labelled], self.apart, exclusive=self.exclusive)
         return self.score(predicted, self.truth)
 
-    def curve(self, seed: int, way: str) -> list[float]:
+    def curve(self, seed: int, way: str) -> Array:
         """Scores after each round, by one of `WAYS`."""
+        seeds = [seed + 1000 * run for run in range(RANDOM_RUNS if way == "random" else 1)]
+        return np.mean([self._run(each, way) for each in seeds], axis=0)
+
+    def _run(self, seed: int, way: str) -> list[float]:
         labelled, scores, rng = np.zeros(len(self.x), bool), [], np.random.default_rng(seed)
         for share in SHARES:
             wanted = max(4, round(share * len(self.x))) - int(labelled.sum())
