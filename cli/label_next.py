@@ -62,7 +62,7 @@ def _written(manifest: Manifest, wanted: NextLabels, html: Path) -> dict[str, An
 def _print(wanted: NextLabels) -> None:
     by = {
         "labels": "a regression on the labels",
-        "difference": "too few labels that differ: what is typical of the films",
+        "difference": "what is typical of the films (too few labels that differ)",
     }
     out.print(
         f"{len(wanted.moments)} of {wanted.unlabelled} moments without a label ({wanted.labelled} have one); "

@@ -232,10 +232,11 @@ def next(
     manifest: ManifestOption = HERE,
     json: JsonOption = False,
 ) -> None:
-    """Say which moments to label next: those that are doubtful, unlike each other, and of many films.
+    """Say which moments to label next: those that stand for many that are doubtful, and come from many films.
 
     The champion says what is doubtful; without one a plain regression on the labels does, and without labels moments
-    are typical of what the films show. The page saves a file that `cinelake labels import` takes as it is.
+    are typical of what the films show. Classes that few labels have count most. The page saves a file that
+    `cinelake labels import` takes as it is.
     """
     show_next(manifest, model, count, html, movies or (), force=force, seed=seed, as_json=json)
 

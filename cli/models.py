@@ -129,6 +129,8 @@ def promote(
     loaded = load_manifest(manifest)
     versions.promote(loaded, name, version)
     out.print(f"{name} {version} is champion: `cinelake plan --why` shows the tables that this makes stale")
+    if weak := versions.weakness(loaded, name, version):
+        warn(weak)
     champion_changed(loaded, name, version, warn)
 
 

@@ -66,7 +66,8 @@ def train(
     if json:
         print_json(summary.to_json())
     else:
-        print_training(summary, manifest, epochs=progress.epochs)
+        asks = request.manifest.model(name).spec.labelling is not None
+        print_training(summary, manifest, asks=asks, epochs=progress.epochs)
     finish(130 if summary.interrupted else 0)
 
 
@@ -168,10 +169,11 @@ class TrainingProgress:
             err.print(f"  {text}", markup=False)
 
 
-def print_training(summary: TrainingSummary, manifest: Path, *, epochs: int = 0) -> None:
+def print_training(summary: TrainingSummary, manifest: Path, *, asks: bool = False, epochs: int = 0) -> None:
     """A training in a few lines: scores beside baseline and champion, what the gate says, what comes next.
 
-    epochs: how many of it have ended; an earlier start that was interrupted too may have left others.
+    asks: whether the model's moments can be asked about. epochs: how many of it have ended; an earlier start that was
+    interrupted too may have left others.
     """
     if summary.interrupted:
         same = f"`cinelake train {summary.model} -m {manifest}`"
@@ -190,6 +192,6 @@ def print_training(summary: TrainingSummary, manifest: Path, *, epochs: int = 0)
     if summary.moved:
         out.print("[dim]next:[/] `cinelake plan --why` shows the tables that it makes stale, `cinelake run` makes them")
     else:
-        out.print(
-            f"[dim]next:[/] `cinelake models promote {summary.model} {summary.version}` makes it champion by hand"
-        )
+        more = f"`cinelake labels next {summary.model}` says what to label next; " if asks else ""
+        by_hand = f"`cinelake models promote {summary.model} {summary.version}` makes it champion by hand"
+        out.print(f"[dim]next:[/] {more}{by_hand}")

@@ -14,6 +14,7 @@ from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed, UnknownN
 from cinelake.lake.artefact import write_artefact
 from cinelake.learning.dataset import Dataset, OnFilm, gather, known_steps
 from cinelake.learning.leaks import leaks
+from cinelake.learning.partly_labelled import unasked
 from cinelake.learning.split import Split, folds, split
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.answers import Answers
@@ -86,13 +87,12 @@ def prepare(
         if not known_steps(side) and not (name == "stop by" and entry.spec.singles):
             raise CannotTrain(f"{entry.name}: the films to {name} have no labelled step that counts: label more films")
     entry = replace(entry, config=dataset.config)
-    told = [sides.warning, *leaks(sides), missing_classes(entry, sides), unseen_classes(entry, dataset)]
+    told = [sides.warning, *leaks(sides), missing_classes(entry, sides)]
+    told += [unseen_classes(entry, dataset), unasked(entry, dataset)]
     sides = replace(sides, warning=". ".join(filter(None, told)))
-    if sides.by == "none":
-        return Prepared(entry, dataset, sides, all_films=True)
-    if all_films:
+    if all_films and sides.by != "none":
         sides = replace(sides, train=(*sides.train, *sides.test))
-    return Prepared(entry, dataset, sides, all_films)
+    return Prepared(entry, dataset, sides, all_films or sides.by == "none")
 
 
 def with_learner(entry: ModelEntry) -> ModelEntry:

@@ -1,10 +1,10 @@
-"""Which of many moments are worth a label: those that are doubtful, and differ from each other and from labelled ones.
+"""Which of many moments are worth a label: those that are doubtful themselves and stand for others that are.
 
-A moment is worth its doubt times its distance from the nearest labelled one. Of those that are worth most so many
-groups are made as labels are wanted, and each gives the one nearest to its middle (Zhdanov, "Diverse Mini-Batch Active
-Learning", 2019, 1901.05954). Before anything is known, doubt says nothing: groups are then made of all moments, and the
-greatest without a label gives its most typical one (Hacohen, Dekel and Weinshall, "Active Learning on a Budget:
-Opposite Strategies Suit High and Low Budgets", ICML 2022).
+A moment without a label is as far from being known as the nearest one with a label is unlike it. Each next moment is
+the one that brings all others nearest, each of them weighted by its worth: greedy maximisation of a facility location
+(Wei, Iyer and Bilmes, "Submodularity in Data Subset Selection and Active Learning", ICML 2015). Worth is doubt, and
+counts most for the classes that few labels have. Before anything is known all are worth the same: what is chosen is
+then typical of many, and different.
 """
 
 from __future__ import annotations
@@ -19,13 +19,8 @@ COMPONENTS = 48
 """Moments are compared by so many principal components."""
 ROWS_TO_LEARN_FROM = 20_000
 """So many moments decide what these are, and what groups there are."""
-DOUBTFUL = 10
-"""So many times as many of the moments that are worth most are looked at as are wanted."""
-LABELLED_TO_GROUP = 500
-"""Of more labelled moments so many are drawn where groups of all moments are made, one for each: labels that are all
-alike, as of films in which nothing is funny, may be ten thousands."""
-ROWS_TOGETHER = 512
-"""So many labelled moments are compared with all others at once."""
+ROWS_TO_CHOOSE_FROM = 4_000
+"""Of more moments so many are drawn, each as likely as it is worth."""
 MEMBERS = 8
 """Regressions whose disagreement on a quantity is its doubt."""
 
@@ -71,6 +66,16 @@ def doubt_of(probability: Array, *, exclusive: bool) -> Array:
     return np.asarray(entropy / max(float(entropy.max(initial=0.0)), 1e-9))
 
 
+def worth_of(probability: Array, labels: Array) -> Array:
+    """(N,) what it is worth to know each moment, of probabilities (N, C) and how many labels have each class (C,).
+
+    The entropies of the classes, each divided by the root of its labels: macro scores count classes, not moments.
+    """
+    inside = np.clip(probability.astype(np.float64), 1e-6, 1 - 1e-6)
+    entropy = -(inside * np.log2(inside) + (1 - inside) * np.log2(1 - inside))
+    return np.asarray((entropy / np.sqrt(1 + labels)).sum(axis=1))
+
+
 def learned_probability(x: Array, y: Array, asked: Array, *, exclusive: bool) -> Array:
     """(M, C) of logistic regressions on the labelled moments x (N, d), y (N, C) 0 or 1, for those asked about (M, d).
 
@@ -108,92 +113,48 @@ def disagreement(x: Array, y: Array, asked: Array, seed: int) -> Array:
 
 
 def choose(
-    x: Array, labelled: Array, doubt: Array | None, count: int, *, groups: Sequence[str] | None = None, seed: int = 0
+    x: Array, labelled: Array, worth: Array | None, count: int, *, groups: Sequence[str] | None = None, seed: int = 0
 ) -> list[int]:
-    """The numbers of at most `count` moments, those first that are worth most.
+    """The numbers of at most `count` moments, those first that bring most.
 
-    x: (N, d) of the moments that may be asked about; labelled: (M, d); doubt: (N,), None where nothing is known.
+    x: (N, d) of the moments that may be asked about; labelled: (M, d); worth: (N,), None where nothing is known.
     groups: the film of each moment: none gives more than twice its share, while others have any left.
     """
     count = min(count, len(x))
     if not count:
         return []
-    if doubt is None:
-        ranked = _typical(x, labelled, count, seed)
-    else:
-        ranked = _worthy(x, doubt * distances(x, labelled), count, seed)
-    return _spread(ranked, count, groups)
+    weights = np.ones(len(x)) if worth is None else np.maximum(worth, 1e-6 * max(float(worth.max()), 1e-9))
+    rows, rng = np.arange(len(x)), np.random.default_rng(seed)
+    if len(rows) > (most := max(count, ROWS_TO_CHOOSE_FROM)):
+        rows = rng.choice(rows, most, replace=False, p=weights / weights.sum())
+    rows = rng.permutation(rows)  # which of those that bring as much is chosen depends on the seed alone
+    films = np.zeros(len(rows)) if groups is None else np.unique(np.asarray(groups)[rows], return_inverse=True)[1]
+    return [int(rows[place]) for place in _covering(x[rows], labelled, weights[rows], count, films)]
 
 
-def distances(x: Array, labelled: Array) -> Array:
-    """(N,) how far each moment is from the nearest labelled one, as a share of the farthest; 1 where none is."""
-    if not len(labelled):
-        return np.ones(len(x))
-    nearest = np.full(len(x), np.inf)
-    squares = np.square(x).sum(axis=1)
-    for rows in np.array_split(labelled, -(-len(labelled) // ROWS_TOGETHER)):
-        apart = squares[:, None] + np.square(rows).sum(axis=1) - 2 * x @ rows.T
-        nearest = np.minimum(nearest, apart.min(axis=1))
-    far = np.sqrt(np.maximum(nearest, 0))
-    return np.asarray(far / max(float(far.max()), 1e-9))
+def _covering(x: Array, labelled: Array, weights: Array, count: int, films: Array) -> list[int]:
+    """Places in x of `count` moments, each the one that brings all nearest, no film giving too many of them.
 
+    What a moment brings gets less with every other that is chosen: it is reckoned anew only where it may be the most.
+    """
+    from sklearn.metrics import euclidean_distances, pairwise_distances_argmin_min
 
-def _worthy(x: Array, worth: Array, count: int, seed: int) -> list[int]:
-    """All moments in order: the middles of groups of those that are worth most, then the others by their worth."""
-    order = np.argsort(-worth, kind="stable")
-    least = worth[order[min(count * DOUBTFUL, len(order)) - 1]]
-    near = np.flatnonzero(worth >= least)  # all that are worth as much: none is left out for where its film stands
-    if len(near) > ROWS_TO_LEARN_FROM:
-        near = np.sort(np.random.default_rng(seed).permutation(near)[:ROWS_TO_LEARN_FROM])
-    middles = _middles(x[near], count, seed, weights=np.maximum(worth[near], 1e-6))
-    first = sorted((int(near[row]) for row in middles), key=lambda row: -worth[row])
-    chosen = set(first)
-    return [*first, *(int(row) for row in order if int(row) not in chosen)]
-
-
-def _typical(x: Array, labelled: Array, count: int, seed: int) -> list[int]:
-    """All moments in order of worth: the middle of each group that has no label, the greatest group first."""
-    from sklearn.cluster import MiniBatchKMeans
-
-    labelled = labelled[np.random.default_rng(seed).permutation(len(labelled))[:LABELLED_TO_GROUP]]
-    rows = np.concatenate([x, labelled.reshape(len(labelled), x.shape[1])])
-    wanted = min(count + len(labelled), len(rows))
-    fitted = MiniBatchKMeans(wanted, n_init=1, random_state=seed).fit(rows)
-    of, known = fitted.labels_[: len(x)], set(fitted.labels_[len(x) :].tolist())
-    apart = np.square(x - fitted.cluster_centers_[of]).sum(axis=1)
-    sizes = np.bincount(of, minlength=wanted)
-    first = []
-    for group in np.argsort(-sizes, kind="stable"):
-        if sizes[group] and int(group) not in known:
-            own = np.flatnonzero(of == group)
-            first.append(int(own[apart[own].argmin()]))
-    chosen = set(first)
-    rest = [int(row) for row in np.random.default_rng(seed).permutation(len(x)) if int(row) not in chosen]
-    return [*first, *rest]
-
-
-def _middles(x: Array, count: int, seed: int, weights: Array) -> list[int]:
-    """The row nearest to the middle of each of `count` groups."""
-    from sklearn.cluster import KMeans
-
-    if len(x) <= count:
-        return list(range(len(x)))
-    distinct = len(np.unique(x, axis=0))
-    fitted = KMeans(min(count, distinct), n_init=1, random_state=seed).fit(x, sample_weight=weights)
-    apart = np.square(x - fitted.cluster_centers_[fitted.labels_]).sum(axis=1)
-    own = [np.flatnonzero(fitted.labels_ == group) for group in range(fitted.n_clusters)]
-    return [int(rows[apart[rows].argmin()]) for rows in own if len(rows)]
-
-
-def _spread(ranked: Sequence[int], count: int, groups: Sequence[str] | None) -> list[int]:
-    """The first `count` of them, no group having more than twice its share while others have any."""
-    if groups is None:
-        return list(ranked[:count])
-    most = max(1, -(-2 * count // max(1, len(set(groups)))))
-    taken: dict[str, int] = {}
-    first: list[int] = []
-    later: list[int] = []
-    for row in ranked:
-        taken[groups[row]] = taken.get(groups[row], 0) + 1
-        (first if taken[groups[row]] <= most else later).append(row)
-    return [*first, *later][:count]
+    apart, weights = euclidean_distances(x.astype(np.float32)), weights.astype(np.float32)
+    farthest = np.full(len(x), apart.max())
+    far = pairwise_distances_argmin_min(x, labelled)[1] if len(labelled) else farthest
+    brings = np.array([weights @ np.maximum(far - own, 0) for own in apart])
+    most, left, chosen = -(-2 * count // len(np.unique(films))), np.ones(len(x), bool), list[int]()
+    may = left.copy()
+    while len(chosen) < count:
+        place = int(np.where(may, brings, -1).argmax())
+        before, brings[place] = brings[place], weights @ np.maximum(far - apart[place], 0)
+        if brings[place] < before and brings[place] < np.where(may, brings, -1).max():
+            continue
+        chosen.append(place)
+        left[place] = may[place] = False
+        far = np.minimum(far, apart[place])
+        if (films[chosen] == films[place]).sum() >= most:
+            may &= films != films[place]
+        if not may.any():
+            may = left.copy()
+    return chosen

@@ -1,4 +1,4 @@
-"""The moments of films that are worth a label next: unlabelled, doubtful, unlike each other, from many films."""
+"""The moments of films that are worth a label next: they stand for many doubtful ones, and come from many films."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy as np
 from cinelake.errors import CannotTrain, ModelUnusable, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import open_applied, read_champion_record
-from cinelake.learning.choosing import choose, compared, disagreement, doubt_of, learned_probability
+from cinelake.learning.choosing import choose, compared, disagreement, doubt_of, learned_probability, worth_of
 from cinelake.learning.dataset import Dataset, OnFilm, gather_all
+from cinelake.learning.partly_labelled import partly_settings
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.artefact import Artefact
@@ -157,12 +158,13 @@ def next_labels(
         doubt = doubt_of(np.concatenate(believed.films)[asked], exclusive=believed.exclusive)
         believed = replace(believed, films=(np.concatenate(believed.films)[asked],))
     at = [dataset.examples[film].movie_id for film in steps.film[asked]]
-    chosen = choose(steps.x[asked], steps.x[steps.known], doubt, count, groups=at, seed=seed)
+    worth = doubt if believed is None else worth_of(believed.films[0], _labels_of_each(steps, believed.names))
+    chosen = choose(steps.x[asked], steps.x[steps.known], worth, count, groups=at, seed=seed)
     moments = tuple(_moment(entry, steps, int(asked[row]), row, doubt, believed) for row in chosen)
     return NextLabels(
         name, moments, question, by, int((steps.known & steps.of_asked).sum()), len(asked), len(looked_at),
         tuple(column.name for column in entry.spec.labels.all_columns), class_column, dataset,
-        (*notes, *_cautions(entry, labelling)),
+        (*notes, *_cautions(entry)),
     )  # fmt: skip
 
 
@@ -232,6 +234,14 @@ def _from_labels(steps: _Steps, asked: Array, *, quantities: bool, seed: int) ->
     return replace(truth, films=(probability,)), doubt_of(probability, exclusive=truth.exclusive)
 
 
+def _labels_of_each(steps: _Steps, names: Sequence[str]) -> Array:
+    """How many labelled moments have each of these classes."""
+    truth = steps.labelling.truth([example.targets for example in steps.examples], steps.config)
+    counts = np.nansum(np.concatenate(truth.films)[steps.known], axis=0)
+    of = dict(zip(truth.names, counts.tolist(), strict=True))
+    return np.array([of.get(name, 0.0) for name in names])
+
+
 def _moment(
     entry: ModelEntry, steps: _Steps, step: int, row: int, doubt: Array | None, believed: Classes | None
 ) -> MomentToLabel:
@@ -260,10 +270,8 @@ def _moment(
     )
 
 
-def _cautions(entry: ModelEntry, labelling: Labelling) -> list[str]:
+def _cautions(entry: ModelEntry) -> list[str]:
     """What must be set so that films that are labelled in part are learned from rightly."""
-    now, partly = (config.model_dump(mode="json") for config in (entry.config, labelling.partly(entry.config)))
-    changed = [f"{name}: {value}" for name, value in partly.items() if now[name] != value]
-    if not changed:
-        return []
-    return [f"films that are labelled in part are learned from rightly with `config: {{{', '.join(changed)}}}` only"]
+    if settings := partly_settings(entry):
+        return [f"films that are labelled in part are learned from rightly with `config: {{{settings}}}` only"]
+    return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,23 @@ def _champion_in_lake(lake: Lake, name: str) -> int | None:
         return read_champion_record(lake, name).champion
     except StorageError:
         return None
+
+
+def weakness(manifest: Manifest, name: str, number: int) -> str:
+    """What a person ought to know who makes a version champion by hand, in words; empty where its score is above the
+    baseline's on films that it has not learned from.
+    """
+    row = next(row for row in list_versions(manifest, name) if row["version"] == number)
+    metric, score, baseline = row["metric"], row["metrics"].get(row["metric"]), row["baseline"].get(row["metric"])
+    if row["in_sample"]:
+        return f"{name} {number} has learned from the films of its scores: how well it does on others is not known"
+    if score is None or baseline is None or math.isnan(score) or math.isnan(baseline):
+        return f"{name} {number} has no {metric or 'score'} beside a baseline: how well it does is not known"
+    if score > baseline:
+        return ""
+    return (
+        f"{name} {number} is no better than its baseline on held-out films: {metric} {score:.3f} beside {baseline:.3f}"
+    )
 
 
 def promote(manifest: Manifest, name: str, number: int) -> None:

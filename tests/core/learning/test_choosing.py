@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from sklearn import cluster
 
-from cinelake.learning.choosing import LABELLED_TO_GROUP, choose, compared, disagreement, doubt_of, learned_probability
+from cinelake.learning import choosing
+from cinelake.learning.choosing import choose, compared, disagreement, doubt_of, learned_probability, worth_of
 
 RNG = np.random.default_rng(0)
 
@@ -41,6 +41,17 @@ def test_of_doubtful_moments_that_are_alike_one_is_chosen():
 def test_of_moments_as_doubtful_those_far_from_labels_are_chosen():
     x = heaps(4)
     assert heap_of(choose(x, x[:1], np.ones(80), 1)) == [3]
+
+
+def test_a_class_that_few_labels_have_is_worth_more():
+    common, rare = worth_of(np.array([[0.5, 0.0], [0.0, 0.5]]), np.array([99, 0]))
+    assert common == pytest.approx(0.1, abs=1e-3) and rare == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_moment_that_stands_for_many_comes_before_a_stray_one_that_is_as_doubtful():
+    x = np.concatenate([heaps(1, 40), [[30.0, 0.0]]])
+    first, second = choose(x, np.array([[0.0, 5.0]]), np.ones(41), 2)
+    assert first < 40 and second == 40
 
 
 def test_before_anything_is_known_every_heap_without_a_label_gives_one():
@@ -90,8 +101,7 @@ def test_moments_of_several_films_are_compared_as_those_of_one():
     assert compared([]).shape == (0, 1)
 
 
-def test_labels_that_are_all_alike_make_no_more_groups_than_a_few_hundred(monkeypatch):
-    asked, group = [], cluster.MiniBatchKMeans
-    monkeypatch.setattr(cluster, "MiniBatchKMeans", lambda groups, **how: asked.append(groups) or group(4, **how))
-    x = RNG.normal(size=(3000, 4)).astype(np.float32)
-    assert len(choose(x[:1000], x[1000:], None, 20)) == 20 and asked == [LABELLED_TO_GROUP + 20]
+def test_of_more_moments_than_can_be_compared_those_are_drawn_that_are_worth_most(monkeypatch):
+    monkeypatch.setattr(choosing, "ROWS_TO_CHOOSE_FROM", 50)
+    x, worth = heaps(20, 50), np.repeat([0.0, 1.0, *([0.0] * 18)], 50)
+    assert heap_of(choose(x, x[:1], worth, 30), 50) == [1]

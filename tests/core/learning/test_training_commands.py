@@ -10,6 +10,7 @@ from end_to_end._command import cinelake as run_command
 from typer.testing import CliRunner
 
 from cinelake.errors import CinelakeError
+from cinelake.learning.versions import weakness
 from cli.main import app
 
 
@@ -62,6 +63,12 @@ def test_versions_are_listed_for_people(two_versions):
 def test_a_champion_is_set_by_hand_and_rolled_back(two_versions):
     assert "loud 2 is champion" in cinelake(two_versions, "models", "promote", "loud", "2")
     assert "loud 1 is champion again" in cinelake(two_versions, "models", "rollback", "loud")
+
+
+def test_who_makes_a_weak_version_champion_by_hand_is_told(two_versions):
+    assert weakness(two_versions.load(), "loud", 1) == ""
+    weak = weakness(two_versions.load(), "loud", 2)
+    assert weak.startswith("loud 2 is no better than its baseline on held-out films: accuracy 0.")
 
 
 def test_any_version_is_scored(two_versions):
