@@ -31,6 +31,7 @@ from cinelake.labels.images import (
 from cinelake.labels.patches import PatchScan, holds_patches, keep_patches, patch_rows, scan_patches
 from cinelake.labels.readers import ReadLabels
 from cinelake.labels.store import LabelVersion, import_labels
+from cinelake.labels.superseded import Superseded, superseded
 from cinelake.learning.images import patch_bytes
 from cinelake.manifest.document import Manifest, ModelEntry, load_manifest
 from cli.label_files import TIMES_IN, needs_classes, read_labels_of, refuse_options
@@ -57,6 +58,7 @@ class Imported:
     reading: ReadLabels
     version: LabelVersion
     doubts: Sequence[Doubt] = ()
+    superseded: Sequence[Superseded] = ()
 
 
 def import_files(manifest: Path, request: ImportRequest, *, as_json: bool, quiet: bool = False) -> list[Imported]:
@@ -94,7 +96,14 @@ def _import_films(manifest: Manifest, target: Target, request: ImportRequest) ->
         _import(target, replace(request, annotator=one.name), one.reading, films, dry_run=True)
     names = [one.name or _login_name() for one in of_each]
     return [
-        _import(target, replace(request, annotator=one.name), one.reading, films, later=names[number:])
+        _import(
+            target,
+            replace(request, annotator=one.name),
+            one.reading,
+            films,
+            later=names[number:],
+            beside={*names} - {names[number - 1]},
+        )
         for number, one in enumerate(of_each, 1)
     ]
 
@@ -206,11 +215,18 @@ def _import(
     *,
     dry_run: bool = False,
     later: Collection[str] = (),
+    beside: Collection[str] = (),
 ) -> Imported:
-    """Check and keep labels, and look for doubts. Raises `BadLabels`, also for doubts where the options are strict."""
+    """Check and keep labels, and look for doubts and for labels that count no longer.
+
+    later: see `keep_version`. beside: other annotators whose labels come with these.
+    Raises `BadLabels`, also for doubts where the options are strict.
+    """
     doubts: list[Doubt] = []
+    lacking: list[Superseded] = []
 
     def examine(table: pa.Table) -> None:
+        lacking.extend(superseded(target.root, target.name, request.kind, table, beside=beside))
         doubts.extend(find_doubts(target.contract, table, films, target.alone))
         wrong = [doubt for doubt in doubts if doubt.kind != "hole"]
         if request.strict and wrong:
@@ -235,7 +251,7 @@ def _import(
         examine=examine,
         later=later,
     )
-    return Imported(reading, version, doubts)
+    return Imported(reading, version, doubts, lacking)
 
 
 def _login_name() -> str:
@@ -258,6 +274,7 @@ def _print(target: Target, request: ImportRequest, made: Sequence[Imported], *, 
 def _data(target: Target, request: ImportRequest, made: Imported) -> dict[str, Any]:
     facts = {"set": target.name, "kind": request.kind, **version_data(made.version)}
     facts |= {"dry_run": request.dry_run, "unchanged": made.version.unchanged, "notes": made.reading.notes}
+    facts["superseded"] = [superseded.data() for superseded in made.superseded]
     return {**facts, "doubts": [doubt.data() for doubt in made.doubts]}
 
 
@@ -271,6 +288,7 @@ def _print_one(target: Target, request: ImportRequest, made: Imported) -> None:
     if classes := classes_in_words(target, reading.rows):
         err.print(plain(classes))
     _print_doubts(made.doubts)
+    _print_superseded(made.superseded, dry_run=request.dry_run)
     films = f"{len(version.films)} film{'s' if len(version.films) != 1 else ''}"
     labels = f"{version.rows} label{'s' if version.rows != 1 else ''}"
     called = f"{target.name}/{request.kind}" if request.kind else target.name
@@ -292,6 +310,16 @@ def _print_doubts(doubts: Sequence[Doubt]) -> None:
             err.print(plain(f"  {doubt}"))
         if len(found) > SHOWN_DOUBTS:
             err.print(f"  … and {len(found) - SHOWN_DOUBTS} more (`--json` lists all)")
+
+
+def _print_superseded(lacking: Sequence[Superseded], *, dry_run: bool) -> None:
+    """Which labels that counted are not among those of an import, which takes their films' place as a whole."""
+    if lacking:
+        warn(f"not among these labels, and {'would count' if dry_run else 'counting'} no longer:")
+    for each in lacking[:SHOWN_DOUBTS]:
+        err.print(plain(f"  {each}"))
+    if len(lacking) > SHOWN_DOUBTS:
+        err.print(f"  … and {len(lacking) - SHOWN_DOUBTS} more (`--json` lists all)")
 
 
 def classes_in_words(target: Target, rows: pa.Table) -> str:

@@ -112,7 +112,7 @@ def read_labels(root: Path, name: str, contract: LabelContract, kind: str = "") 
     versions = label_versions(root, name, kind)
     if not versions:
         raise CannotTrain(_no_labels_message(root, name, kind))
-    counting = _counting(versions)
+    counting = counting_versions(versions)
     tables = [_fitted(rows_of_version(version, films), contract, version) for version, films in counting]
     key = digest({film: version.films[film] for version, films in counting for film in films})
     return LabelSet(name, sort_labels(contract, pa.concat_tables(tables)), key, versions)
@@ -136,7 +136,8 @@ def stored_labels(root: Path, name: str, kind: str = "", number: int | None = No
         raise UnknownName("set of labels", f"{name}/{kind}" if kind else name, _names(root))
     if number is not None and number not in {version.number for version in versions}:
         raise UnknownName("version", str(number), [str(version.number) for version in versions])
-    counting = _counting(versions) if number is None else [(v, list(v.films)) for v in versions if v.number == number]
+    wanted = [(version, list(version.films)) for version in versions if version.number == number]
+    counting = counting_versions(versions) if number is None else wanted
     tables = [rows_of_version(version, films) for version, films in counting]
     with storage_errors(f"reading the labels {name}"):
         return pa.concat_tables(tables, promote_options="permissive").sort_by([("movie_id", "ascending")])
@@ -206,7 +207,7 @@ def keep_version(
     """
     versions = label_versions(root, name, kind)
     before = [version for version in versions if version.annotator not in later]
-    newest = {film: version for version, films in _counting(before) for film in films}
+    newest = {film: version for version, films in counting_versions(before) for film in films}
 
     def is_kept(film: str) -> bool:
         kept = newest.get(film)
@@ -303,7 +304,7 @@ def _damaged(file: Path, error: Exception) -> str:
 # --- which rows count
 
 
-def _counting(versions: Sequence[LabelVersion]) -> list[tuple[LabelVersion, list[str]]]:
+def counting_versions(versions: Sequence[LabelVersion]) -> list[tuple[LabelVersion, list[str]]]:
     """The versions that are the newest of some film, with those films."""
     newest = {film: version for version in versions for film in version.films}
     counting = [(v, sorted(film for film in v.films if newest[film] is v)) for v in versions]

@@ -122,6 +122,14 @@ def test_the_same_labels_again_are_said_to_be_there(project):
     assert "count already (version 1 of toy): nothing was written" in take(project)
 
 
+def test_labels_that_an_import_lacks_are_named_since_they_count_no_longer(project):
+    take(project, CSV, "--annotator", "maria")
+    fewer = CSV.splitlines()[0] + "\ndawn,10,20.5,sorrow\n"
+    made = json.loads(take(project, fewer, "--json"))
+    assert made["superseded"] == [{"movie_id": "dawn", "labels": 1, "of": 2, "version": 1, "annotator": "maria"}]
+    assert json.loads(take(project, CSV, "--json"))["superseded"] == []
+
+
 def test_all_problems_are_said_with_their_lines_and_nothing_is_imported(project):
     text = CSV + "dwan,0,1,chase\ndusk,50,99,chase\nnight,0,1,chase\ndusk,5,5,chaise\n"
     with pytest.raises(BadLabels) as caught:
