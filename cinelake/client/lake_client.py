@@ -155,8 +155,14 @@ class LakeClient:
             raise UsageError("a published version is asked in SQL: to search, open the lake without `published`")
         given = dict(tags=tags, characters=characters, affect=affect, **conditions)
         kinds = {role.kind for role in tasks_with(Words).values()}
-        words = {name: _texts(given.pop(name)) for name in [*given] if name in kinds}
-        selectors = Conditions({name: _selectors(several) for name, several in given.items()})
+        texts = {name: given.pop(name) for name in [*given] if name in kinds}
+        words = {name: (text,) if isinstance(text, str) else tuple(map(str, text)) for name, text in texts.items()}
+        selectors = Conditions(
+            {
+                name: tuple((values,) if isinstance(values, str) else tuple(values) for values in several)
+                for name, several in given.items()
+            }
+        )
         table = table or default_table()
         params = of_lines = None
         if manifest is not None:
@@ -178,14 +184,6 @@ class LakeClient:
 
     def __repr__(self) -> str:
         return f"LakeClient({self._lake.storage.root!r}: {', '.join(self.tables)})"
-
-
-def _selectors(given: Sequence[str | Sequence[str]]) -> tuple[tuple[str, ...], ...]:
-    return tuple((values,) if isinstance(values, str) else tuple(values) for values in given)
-
-
-def _texts(given: Sequence[str | Sequence[str]]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(map(str, given))
 
 
 class Rows:

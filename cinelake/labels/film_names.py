@@ -111,7 +111,8 @@ def with_movie_ids(
     if pa.types.is_integer(rows["movie_id"].type):  # collections that count their films
         at = rows.column_names.index("movie_id")
         rows = rows.set_column(at, "movie_id", rows["movie_id"].cast(pa.string()))
-    if not pa.types.is_string(rows["movie_id"].type) or all(i in names.ids for i in _distinct(rows)):
+    distinct = pc.unique(rows["movie_id"]).to_pylist()
+    if not pa.types.is_string(rows["movie_id"].type) or all(each in names.ids for each in distinct):
         return rows, [], notes
     given = rows["movie_id"].to_pylist()
     texts = [movie if value is None or not value.strip() else value.strip() for value in given]
@@ -131,10 +132,6 @@ def with_movie_ids(
     rows = rows.set_column(rows.column_names.index("movie_id"), "movie_id", pa.array(ids, pa.string()))
     known = pa.array([meant[text] is not None for text in texts], pa.bool_())
     return (rows.filter(known) if problems else rows), problems, [*notes, *told]
-
-
-def _distinct(rows: pa.Table) -> list[str | None]:
-    return list(pc.unique(rows["movie_id"]).to_pylist())
 
 
 def _unknown(rows: pa.Table, at: list[int], why: str) -> Problem:

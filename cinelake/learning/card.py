@@ -6,7 +6,7 @@ After Mitchell et al., Model Cards for Model Reporting (FAT* 2019).
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cinelake.learning.candidate import STILLS, Prepared
@@ -44,6 +44,7 @@ def model_card(
     spec, entry = prepared.entry.spec, prepared.entry
     warning = [f"- {prepared.split.warning}"] if prepared.split.warning else []
     found = {name: fact for name, fact in facts.items() if name != STILLS}
+    by_class = {who: own for who, own in scores.items() if who not in spec.simple}
     parts = [
         f"# {entry.name}",
         spec.about or f"A model of kind `{spec.name}`.",
@@ -53,7 +54,7 @@ def model_card(
         _scores(scores, spec.metric, support),
         *(["\n".join(meanings)] if (meanings := _meanings(spec.measures, scores)) else []),
         _of_the_gate(spec.metric, verdict, in_sample=prepared.all_films),
-        *(["## Classes", _classes(class_rows(support, _without(scores, spec.simple)))] if support else []),
+        *(["## Classes", _classes(class_rows(support, by_class))] if support else []),
         *(["## Learners, compared on the films that it learned from", learners] if learners else []),
         "## Data",
         _data(prepared),
@@ -66,10 +67,6 @@ def model_card(
         "\n".join([*warning, *LIMITS]),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _without(scores: Mapping[str, Scores], names: Collection[str]) -> dict[str, Scores]:
-    return {who: own for who, own in scores.items() if who not in names}
 
 
 def _of_the_gate(metric: str, verdict: Verdict, *, in_sample: bool) -> str:

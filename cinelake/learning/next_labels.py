@@ -161,10 +161,12 @@ def next_labels(
     worth = doubt if believed is None else worth_of(believed.films[0], _labels_of_each(steps, believed.names))
     chosen = choose(steps.x[asked], steps.x[steps.known], worth, count, groups=at, seed=seed)
     moments = tuple(_moment(entry, steps, int(asked[row]), row, doubt, believed) for row in chosen)
+    if settings := partly_settings(entry):
+        notes.append(f"films that are labelled in part are learned from rightly with `config: {{{settings}}}` only")
     return NextLabels(
         name, moments, question, by, int((steps.known & steps.of_asked).sum()), len(asked), len(looked_at),
         tuple(column.name for column in entry.spec.labels.all_columns), class_column, dataset,
-        (*notes, *_cautions(entry)),
+        tuple(notes),
     )  # fmt: skip
 
 
@@ -268,10 +270,3 @@ def _moment(
         {"movie_id": example.movie_id, **when, **steps.labelling.extent(features, number)},
         np.asarray(features[own][number]) if own else None,
     )
-
-
-def _cautions(entry: ModelEntry) -> list[str]:
-    """What must be set so that films that are labelled in part are learned from rightly."""
-    if settings := partly_settings(entry):
-        return [f"films that are labelled in part are learned from rightly with `config: {{{settings}}}` only"]
-    return []

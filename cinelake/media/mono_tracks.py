@@ -55,7 +55,9 @@ def find_mono_tracks(container: Any, sounds: Sequence[StreamInfo]) -> MonoTracks
         return None
     mono = [stream for stream in sounds if stream.channels == 1]
     layout = LAYOUT_OF.get(len(mono))
-    if layout is None or len({_kind(container.streams[stream.index], stream) for stream in mono}) > 1:
+    rates = [container.streams[stream.index].codec_context.sample_rate for stream in mono]
+    kinds = {(s.language, s.title, s.programmes, s.codec, rate) for s, rate in zip(mono, rates, strict=True)}
+    if layout is None or len(kinds) > 1:
         return None
     for ends in zip(*(_ends(container.streams[stream.index]) for stream in mono), strict=True):
         if max(ends) - min(ends) > SAME_TIME_S:
@@ -73,10 +75,6 @@ def _is_master(container: Any) -> bool:
     brand: str = container.metadata.get("major_brand", "qt")
     name: str = container.format.name
     return name == "mxf" or (name.startswith("mov,") and brand.strip() == "qt")
-
-
-def _kind(stream: Any, info: StreamInfo) -> tuple[Any, ...]:
-    return info.language, info.title, info.programmes, info.codec, stream.codec_context.sample_rate
 
 
 def _ends(stream: Any) -> tuple[float, float]:

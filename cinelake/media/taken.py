@@ -185,10 +185,11 @@ def _apart(sound: StreamInfo, picture: StreamInfo) -> bool:
 def _described(stream: Any, programmes: Mapping[int, tuple[int, ...]]) -> StreamInfo:
     codec = stream.codec_context
     layout = codec.layout if codec and stream.type == "audio" else None
+    name = stream.name if stream.type == "data" and stream.name in NAMED_DATA else ""
     return StreamInfo(
         index=stream.index,
         kind=stream.type,
-        codec=codec.codec.canonical_name if codec else _data_name(stream),
+        codec=codec.codec.canonical_name if codec else name,
         language="" if (stream.language or "und") == "und" else stream.language,
         title=stream.metadata.get("title", ""),
         width=codec.width or None if codec and stream.type == "video" else None,
@@ -198,10 +199,6 @@ def _described(stream: Any, programmes: Mapping[int, tuple[int, ...]]) -> Stream
         programmes=programmes.get(stream.index, ()),
         is_default=bool(stream.disposition & Disposition.default),
     )
-
-
-def _data_name(stream: Any) -> str:
-    return stream.name if stream.type == "data" and stream.name in NAMED_DATA else ""
 
 
 def _named_layout(name: str, channels: int) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 _PAIRS = (
     "ababk aaaar afafr akaka sqalb amamh arara anarg hyarm asasm avava aeave ayaym azaze bmbam babak eubaq bebel "
     "bnben bhbih bibis bsbos brbre bgbul mybur cacat chcha ceche zhchi cuchu cvchv kwcor cocos crcre hrhrv cscze "
@@ -24,6 +22,8 @@ _TERMINOLOGICAL = (
     "rumron sloslk tibbod welcym "
 )
 """Bibliographic and terminological codes of ISO 639-2 where they differ."""
+_NEWER = {pair[:3]: pair[3:] for pair in _TERMINOLOGICAL.split()}
+_KNOWN = _NEWER | {pair[:2]: _NEWER.get(pair[2:], pair[2:]) for pair in _PAIRS.split()}
 
 
 def language_code(name: str) -> str:
@@ -32,10 +32,4 @@ def language_code(name: str) -> str:
     What is no such code stays as it is, in lower case; `und` (undetermined) and nothing are ''.
     """
     word = name.strip().lower().replace("_", "-").partition("-")[0]
-    return "" if word == "und" else _known().get(word, word)
-
-
-@cache
-def _known() -> dict[str, str]:
-    newer = {pair[:3]: pair[3:] for pair in _TERMINOLOGICAL.split()}
-    return newer | {pair[:2]: newer.get(pair[2:], pair[2:]) for pair in _PAIRS.split()}
+    return "" if word == "und" else _KNOWN.get(word, word)

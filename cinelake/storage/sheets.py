@@ -228,7 +228,7 @@ def _text(value: Any) -> str:
         since = datetime.timedelta(hours=value.hour, minutes=value.minute, seconds=value.second)
         return _clock((since + datetime.timedelta(microseconds=value.microsecond)).total_seconds())
     if isinstance(value, float):
-        return _number(value)
+        return str(int(value)) if value.is_integer() else repr(value)
     return str(getattr(value, "text", value))
 
 
@@ -236,10 +236,6 @@ def _clock(time_s: float) -> str:
     """A time as no plain number is written, so that it is never taken for days."""
     minutes, seconds = divmod(round(abs(time_s), 6), 60)
     return f"{'-' if time_s < 0 else ''}{int(minutes) // 60}:{int(minutes) % 60:02d}:{seconds:09.6f}"
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value.is_integer() else repr(value)
 
 
 def _check(path: Path) -> None:

@@ -56,7 +56,10 @@ class CompactReader:
         if kind in INTEGERS:
             self._varint()
         elif kind in (_BYTE, _DOUBLE, _TEXT):
-            self._pass_over({_BYTE: 1, _DOUBLE: 8}.get(kind) or self._varint())
+            length = {_BYTE: 1, _DOUBLE: 8}.get(kind) or self._varint()
+            self.place += length
+            if self.place > len(self._data):
+                raise IndexError(self.place)
         elif kind == STRUCT:
             for _, inner in self.fields():
                 self.skip(inner, within + 1)
@@ -66,11 +69,6 @@ class CompactReader:
                 self.skip(_BYTE if inner in _BOOLEANS else inner, within + 1)
         elif kind not in _BOOLEANS:
             raise pa.ArrowInvalid(f"{self._what} has a value of the unknown kind {kind}")
-
-    def _pass_over(self, count: int) -> None:
-        self.place += count
-        if self.place > len(self._data):
-            raise IndexError(self.place)
 
     def _varint(self) -> int:
         value = shift = 0

@@ -34,7 +34,7 @@ def add(folder: Path, *names: str) -> None:
         (folder / name).write_bytes(name.encode())
 
 
-def read(folder: Path, films: str | list[str] = "films") -> Catalogue:
+def read(folder: Path, films: str = "films") -> Catalogue:
     return read_catalogue(CatalogueSettings(films=films), folder.parent)
 
 
@@ -49,29 +49,6 @@ def ids(catalogue: Catalogue) -> list[str]:
 
 def reasons(catalogue: Catalogue) -> list[tuple[str, str]]:
     return [(problem.movie_id, problem.reason) for problem in catalogue.problems]
-
-
-# --- places
-
-
-def test_a_film_that_several_places_give_is_one_film_and_nothing_that_one_of_them_skips(films: Path) -> None:
-    add(films, "a.mp4", "b.mkv", "notes.txt", "s2/c.mp4")
-    found = read(films, ["films/*", "films/**/*.mp4"])
-    assert (ids(found), found.skipped_counts()) == (["a", "b", "c"], {"folder": 1, "no_film": 1})
-
-
-def test_a_place_without_films_is_told_beside_those_that_have_some(films: Path) -> None:
-    add(films, "a.mp4")
-    (warning,) = read(films, ["films", "films/*.mkv"]).warnings
-    assert "no film in 'films/*.mkv'" in warning
-
-
-def test_all_places_that_are_not_there_are_named_at_once(films: Path) -> None:
-    with pytest.raises(ManifestError) as refused:
-        read(films, ["films", "share/a", "share/b"])
-    assert [problem.message.split()[-1] for problem in refused.value.problems] == [
-        str(films.parent / "share" / name) for name in ("a", "b")
-    ]
 
 
 # --- ids
