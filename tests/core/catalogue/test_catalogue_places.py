@@ -30,8 +30,8 @@ def test_a_film_that_several_places_give_is_one_film_and_nothing_that_one_of_the
 
 
 def test_a_place_without_films_is_told_beside_those_that_have_some(films: Path) -> None:
-    (warning,) = read(films, ["films", "films/*.mkv"]).warnings
-    assert "no film in 'films/*.mkv'" in warning
+    (warning,) = read(films, ["films", "films/*.webm"]).warnings
+    assert "no film in 'films/*.webm'" in warning
 
 
 def test_all_places_that_are_not_there_are_named_at_once(films: Path) -> None:
