@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 STARTED: list[subprocess.Popen[str]] = []
 PASSWORDS: dict[str, str] = {}
 """Address of a Prefect server that a test has started → its password."""
+BEGUN = {"state": {"type": {"not_any_": ["SCHEDULED"]}}}
+"""Of flow runs those that schedules have not for the nights to come alone."""
 OURS = ("PREFECT_", "MLFLOW_", "CINELAKE_MANIFEST")
 """Settings of whoever runs the tests that must not reach the command."""
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from core.engines._waiting import await_that, waiting_project
-from end_to_end._command import PASSWORDS, ROOT, answer_of, asked, end_started, environment, left_running, start
+from end_to_end._command import BEGUN, PASSWORDS, ROOT, answer_of, asked, end_started, environment, left_running, start
 from end_to_end._lakes import change
 
 from flows.prefect_api import PrefectApi
@@ -30,9 +30,9 @@ def project(tmp_path, draw_film, prefect):
 
 
 def flow_run(project, prefect):
-    """The last flow run of the project's manifest."""
+    """The last flow run of the project's manifest, but for those of nights to come."""
     mine = str(project.folder / "pipeline.yaml")
-    runs = asked(prefect["PREFECT_API_URL"], "flow_runs", sort="START_TIME_DESC")
+    runs = asked(prefect["PREFECT_API_URL"], "flow_runs", sort="START_TIME_DESC", flow_runs=BEGUN)
     return next(run for run in runs if run["parameters"].get("manifest") == mine)
 
 

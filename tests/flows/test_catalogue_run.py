@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from end_to_end._command import answer_of, asked, below
+from end_to_end._command import BEGUN, answer_of, asked, below
 from end_to_end._lakes import TABLES, cells, change, identities, other_files
 
 
@@ -105,7 +105,8 @@ def test_the_configured_server_sees_one_flow_run_with_one_task_run_per_film(chan
     project, _, _ = changed
     url = prefect["PREFECT_API_URL"]
     mine = str(project / "pipeline.yaml")
-    (flow,) = [run for run in asked(url, "flow_runs") if run["parameters"].get("manifest") == mine]
+    runs = asked(url, "flow_runs", flow_runs=BEGUN)
+    (flow,) = [run for run in runs if run["parameters"].get("manifest") == mine]
     assert flow["state_type"] == "COMPLETED"
     tasks = recorded_tasks(url, flow["id"], 3)
     films = {"bad: 6 tables", "the_broken_river_000: frames, faces, embeddings"}

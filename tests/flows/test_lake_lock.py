@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from core.engines._waiting import await_that, waiting_project
-from end_to_end._command import PASSWORDS, ROOT, answer_of, asked, end_started, environment, start
+from end_to_end._command import BEGUN, PASSWORDS, ROOT, answer_of, asked, end_started, environment, start
 from end_to_end._lakes import change
 
 from benchmarks._clusters import end_tree
@@ -46,8 +46,9 @@ def logged(url, words):
 
 
 def states(url):
-    runs = asked(url, "flow_runs", sort="START_TIME_ASC", deployments={"tags": {"all_": ["cinelake:turns"]}})
-    return [run["state"] for run in runs if run["state"]["type"] != "SCHEDULED"]
+    mine = {"tags": {"all_": ["cinelake:turns"]}}
+    runs = asked(url, "flow_runs", sort="START_TIME_ASC", flow_runs=BEGUN, deployments=mine)
+    return [run["state"] for run in runs]
 
 
 def test_the_second_run_waits_with_a_word_and_finds_nothing_left_to_make(deployed, prefect):

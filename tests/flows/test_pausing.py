@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from end_to_end._command import asked, cinelake, start
+from end_to_end._command import BEGUN, asked, cinelake, start
 
 from cinelake.lake.cells import Lake
 from cinelake.lake.control import Gate, is_paused, pause, resume
@@ -50,5 +50,6 @@ def test_a_paused_run_starts_no_film_and_goes_on_when_resumed(project, prefect):
 
 def artifacts(url, manifest):
     """The keys of what Prefect's UI shows of a manifest's runs."""
-    mine = {run["id"] for run in asked(url, "flow_runs") if run["parameters"].get("manifest") == str(manifest)}
+    runs = asked(url, "flow_runs", flow_runs=BEGUN)
+    mine = {run["id"] for run in runs if run["parameters"].get("manifest") == str(manifest)}
     return {artifact["key"] for artifact in asked(url, "artifacts") if artifact["flow_run_id"] in mine}
