@@ -288,7 +288,8 @@ def _print_one(target: Target, request: ImportRequest, made: Imported) -> None:
     if classes := classes_in_words(target, reading.rows):
         err.print(plain(classes))
     _print_doubts(made.doubts)
-    _print_superseded(made.superseded, dry_run=request.dry_run)
+    words = "would count" if request.dry_run else "counting"
+    _print_found(f"not among these labels, and {words} no longer:", made.superseded)
     films = f"{len(version.films)} film{'s' if len(version.films) != 1 else ''}"
     labels = f"{version.rows} label{'s' if version.rows != 1 else ''}"
     called = f"{target.name}/{request.kind}" if request.kind else target.name
@@ -304,22 +305,17 @@ def _print_doubts(doubts: Sequence[Doubt]) -> None:
     """Contradictions and repetitions as warnings, then holes; the first of each."""
     for kind, ending in (("contradiction", STRICTER), ("repetition", STRICTER), ("hole", "")):
         found = [doubt for doubt in doubts if doubt.kind == kind]
-        if found:
-            warn(f"{len(found)} {kind}{'s' if len(found) != 1 else ''}{ending}:")
-        for doubt in found[:SHOWN_DOUBTS]:
-            err.print(plain(f"  {doubt}"))
-        if len(found) > SHOWN_DOUBTS:
-            err.print(f"  … and {len(found) - SHOWN_DOUBTS} more (`--json` lists all)")
+        _print_found(f"{len(found)} {kind}{'s' if len(found) != 1 else ''}{ending}:", found)
 
 
-def _print_superseded(lacking: Sequence[Superseded], *, dry_run: bool) -> None:
-    """Which labels that counted are not among those of an import, which takes their films' place as a whole."""
-    if lacking:
-        warn(f"not among these labels, and {'would count' if dry_run else 'counting'} no longer:")
-    for each in lacking[:SHOWN_DOUBTS]:
+def _print_found(head: str, found: Sequence[Doubt | Superseded]) -> None:
+    """The first of what was found below its head; nothing where nothing was."""
+    if found:
+        warn(head)
+    for each in found[:SHOWN_DOUBTS]:
         err.print(plain(f"  {each}"))
-    if len(lacking) > SHOWN_DOUBTS:
-        err.print(f"  … and {len(lacking) - SHOWN_DOUBTS} more (`--json` lists all)")
+    if len(found) > SHOWN_DOUBTS:
+        err.print(f"  … and {len(found) - SHOWN_DOUBTS} more (`--json` lists all)")
 
 
 def classes_in_words(target: Target, rows: pa.Table) -> str:
