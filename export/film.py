@@ -23,7 +23,7 @@ from export.timecode import checked_timecode, counted_frames
 from export.timeline import ClipSource, checked_reel, timecode_rate
 
 if TYPE_CHECKING:
-    from cinelake.media.clock import FilmClock
+    from cinelake.media.clock import CountedPictures, FilmClock
 
 TIMECODES = {"auto": None, "drop": True, "non-drop": False}
 
@@ -107,12 +107,17 @@ class FilmReader:
             f"`cinelake run --movie {self.film.movie_id}`"
         )
 
-    def frame_count(self) -> int | None:
-        """How many pictures of the film the lake's tables count; None where no table of this file does."""
+    def counted(self) -> CountedPictures:
+        """What the lake's tables of this file know of its pictures: how many there are, the digest of their times."""
+        from cinelake.media.clock import CountedPictures
+
+        found = [self.lake.footer(name, self.film.movie_id) for name in self.manifest.tasks]
+        runs = [each.run for each in found if each and each.ingredients.get("fingerprint") == self.fingerprint]
+        times = next(filter(None, (run.get("decode", {}).get("picture_times") for run in runs)), "")
         for task, column in (("films", "frame_count"), ("shots", "end_frame")):
             with contextlib.suppress(UsageError, KeyError):
-                return max(self.read(task)[column].to_pylist(), default=0) or None
-        return None
+                return CountedPictures(max(self.read(task)[column].to_pylist(), default=0) or None, times)
+        return CountedPictures(None, times)
 
     def tags(self, wanted: Sequence[str]) -> pa.Table:
         """The table of tags. Raises `UsageError` where it is missing; it says where people's labels have the wanted."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +15,9 @@ from cinelake.run.staging import at_hand
 from export.csv import csv_text
 from export.film import FilmReader, SourceNames, deadline_of, find_film, write_file
 from export.spans import NamedSpan, disjoint, named_spans
+
+if TYPE_CHECKING:
+    from cinelake.media.clock import CountedPictures
 
 FORMS = {
     "edl": ".edl",
@@ -79,9 +82,9 @@ def export_film(
             text, written = vtt_text(spans), len(spans)
         else:
             with at_hand(manifest, film) as local_film:
-                max_pixels, frames = manifest.defaults.max_pixels, tables.frame_count()
+                max_pixels, counted = manifest.defaults.max_pixels, tables.counted()
                 text, written, told = _timeline(
-                    form, local_film, max_pixels, spans, frames, target.stem, names, markers=markers
+                    form, local_film, max_pixels, spans, counted, target.stem, names, markers=markers
                 )
         write_file(target, text)
         made = {"spans": written, "warnings": told}
@@ -127,7 +130,7 @@ def _timeline(
     film: CatalogueFilm,
     max_pixels: int,
     spans: list[NamedSpan],
-    frame_count: int | None,
+    counted: CountedPictures,
     title: str,
     names: SourceNames,
     *,
@@ -149,7 +152,7 @@ def _timeline(
 
     probed = probe(film.path, film.choices, max_pixels=max_pixels)
     deadline_s = deadline_of(probed, Path(film.path).stat().st_size)
-    clock = read_clock(film.path, probed, deadline_s=deadline_s, frames=frame_count, keep_damaged=film.accept)
+    clock = read_clock(film.path, probed, deadline_s=deadline_s, counted=counted, keep_damaged=film.accept)
     source = names.source(film, probed, clock)
     pieces = [(span, clock.cut(span.start_s, span.end_s)) for span in spans]
     events = [EditEvent(c.start_frame, c.end_frame, s.start_s, s.end_s, s.name, 1.0) for s, c in pieces if c.frames]

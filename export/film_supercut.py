@@ -36,7 +36,7 @@ from export.supercut import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from cinelake.media.clock import Cut, FilmClock
+    from cinelake.media.clock import CountedPictures, Cut, FilmClock
 
 Lists = tuple[tuple[str, ...], ...]
 
@@ -100,18 +100,18 @@ def make_supercut(manifest: Manifest, selection: Selection) -> dict[str, Any]:
         tables, parse_unwanted(selection.without), selection.labels, selection.min_probability
     )
     with at_hand(manifest, film) as local_film:
-        found = _Found(wanted, unwanted, told, tables.frame_count())
+        found = _Found(wanted, unwanted, told, tables.counted())
         return _make(selection, local_film, found, manifest.defaults.max_pixels)
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What the tables say of a film. wanted: None for all of it; told: what a person must hear; frames: as counted."""
+    """What the tables say of a film. wanted: None for all of it; told: what a person must hear."""
 
     wanted: list[Span] | None
     unwanted: list[Span]
     told: list[str]
-    frames: int | None
+    counted: CountedPictures
 
 
 def _check(selection: Selection, film: CatalogueFilm) -> None:
@@ -213,7 +213,7 @@ def _make(selection: Selection, film: CatalogueFilm, found: _Found, max_pixels: 
     if probed.video and selection.output and not (selection.copy or film.accept_colours):
         check_colours(film.movie_id, probed.video)
     deadline_s = deadline_of(probed, Path(film.path).stat().st_size)
-    clock = read_clock(film.path, probed, deadline_s=deadline_s, frames=found.frames, keep_damaged=film.accept)
+    clock = read_clock(film.path, probed, deadline_s=deadline_s, counted=found.counted, keep_damaged=film.accept)
     whole = [Span(clock.seconds(int(clock.ticks[0])), clock.end_s)]
     wanted = whole if found.wanted is None else _snapped(clock, found.wanted)
     kept, left_out = split(wanted, to_pictures(clock, found.unwanted, selection.margin_s))

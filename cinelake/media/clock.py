@@ -21,6 +21,7 @@ from cinelake.errors import DamagedFilm, DecodeTimeout, NotAFilm
 from cinelake.media.batches import Batch, FrameBatch
 from cinelake.media.lengths import INDEXED, LONG_PICTURE_S
 from cinelake.media.opening import opened_film
+from cinelake.media.pipe_readers import times_digest
 from cinelake.media.reader import DamagedAmongThreads, DecodeReport, read_film
 from cinelake.spec.film import Probe, VideoInfo
 from cinelake.spec.task import Stream, VideoClock
@@ -36,6 +37,17 @@ STEADY_S = 0.0025
 
 H264_IDR, HEVC_IRAP = 5, range(16, 24)
 """NAL unit types before which a decoder needs nothing (ITU-T H.264 table 7-1, H.265 table 7-1)."""
+
+
+@dataclass(frozen=True)
+class CountedPictures:
+    """What a decode found: how many pictures (None: not known), and their `times_digest` ('': not known)."""
+
+    frames: int | None = None
+    times: str = ""
+
+
+NOT_COUNTED = CountedPictures()
 
 
 @dataclass(frozen=True)
@@ -103,13 +115,13 @@ class FilmClock:
 
 
 def read_clock(
-    path: str, probe: Probe, *, deadline_s: float, frames: int | None = None, keep_damaged: bool = False
+    path: str, probe: Probe, *, deadline_s: float, counted: CountedPictures = NOT_COUNTED, keep_damaged: bool = False
 ) -> FilmClock:
     """The clock of the film at `path`: from its index where it has one, else by decoding it once.
 
-    frames: how many pictures a decode counted before, where that is known. An index that holds another number, or
-    pictures that no decoder can begin with, is compared with what is decoded. keep_damaged: of a damaged film, what can
-    be read counts.
+    counted: what a decode found before. An index that holds other times or another number, or pictures that no decoder
+    can begin with, is compared with what is decoded: decoders show pictures in their codec's order, whatever their
+    times. keep_damaged: of a damaged film, what can be read counts.
     Raises `NotAFilm` for a film without pictures, `DamagedFilm`, `FilmMissing`, `DecodeTimeout`.
     """
     if probe.video is None:
@@ -118,7 +130,9 @@ def read_clock(
         found = _from_packets(path, probe, probe.video, time.monotonic() + deadline_s)
         if found is not None:
             clock, begins_anew = found
-            if begins_anew and frames in (None, len(clock.ticks)):
+            if counted.times == times_digest(clock.ticks):
+                return clock
+            if not counted.times and begins_anew and counted.frames in (None, len(clock.ticks)):
                 return clock
             return _shown_of(clock, _from_pictures(path, probe, probe.video, deadline_s, keep_damaged))
     return _from_pictures(path, probe, probe.video, deadline_s, keep_damaged)

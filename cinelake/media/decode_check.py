@@ -50,7 +50,8 @@ class DecodeReport:
     there is silence between packets of sound, as none are there; pause_s: so long pictures or sound pause while the
     other goes on, which ffmpeg takes for jumps of the clock; back_s: by how much a transport stream's clock goes back
     in small jumps, or how far pictures are moved whose times go back; repeated: the share of a transport stream's
-    packets that come once more; sound_share: the share of ffmpeg's processor time (user_s + sys_s) that the sound took.
+    packets that come once more; sound_share: the share of ffmpeg's processor time (user_s + sys_s) that the sound took;
+    picture_times: `times_digest` of all pictures, '' where none were read.
     """
 
     frames: int = 0
@@ -78,6 +79,7 @@ class DecodeReport:
     user_s: float = 0.0
     sys_s: float = 0.0
     sound_share: float = 0.0
+    picture_times: str = ""
     wall_s: float = 0.0
     peak_rss_bytes: int = 0
     ffmpeg_version: str = ""

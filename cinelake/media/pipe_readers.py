@@ -14,6 +14,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +26,7 @@ from av.error import FFmpegError
 from cinelake.media.batches import Batch, FrameBatch, SoundBatch
 from cinelake.media.graph import THINNING_SLACK, Y4M_FORMATS, picture_shape
 from cinelake.media.plain_pipe import BatchMemory, PipeThread, PlainPipe
+from cinelake.spec.arrays import Integers
 from cinelake.spec.film import VideoInfo
 from cinelake.spec.task import SoundStream, Stream, VideoClock, VideoStream
 
@@ -53,6 +55,11 @@ LastPicture = Callable[[float, float], float]
 def frames_together(picture_bytes: Iterable[int]) -> int:
     """How many pictures make a batch, by the sizes of those that come for every frame."""
     return max(MIN_FRAMES, min(FRAMES, BATCH_BYTES // max(1, sum(picture_bytes))))
+
+
+def times_digest(ticks: Integers) -> str:
+    """The digest of when a film's pictures are shown, in ticks of its time base."""
+    return blake2b(ticks.astype("<i8").tobytes(), digest_size=8).hexdigest()
 
 
 def open_pipe(fd: int) -> Any:
@@ -149,6 +156,12 @@ class PicturePipeReader(PipeReader):
         """When the last picture ends."""
         last = self.times[-1:]  # at once: other threads ask while the pipe is read
         return self._seconds(last[0]) + self.last_duration_s if last else 0.0
+
+    @property
+    def times_digest(self) -> str:
+        """`times_digest` of the pictures so far."""
+        ticks = np.array(self.times, np.float64) * float(self.time_base / self.video.time_base)
+        return times_digest(np.rint(ticks).astype(np.int64)) if len(ticks) else ""
 
     def hole_s(self, losses: int) -> float:
         """How long no new picture comes in so many places where the next one comes much later than usual, at most."""

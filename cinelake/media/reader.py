@@ -363,6 +363,7 @@ class _Reading:
             sound_packets=sum(counted.decoded.get(index, 0) for index in audio),
             sound_errors=sum(counted.errors.get(index, 0) for index in audio),
             picture_end_s=picture.end_s if picture else 0.0,
+            picture_times=picture.times_digest if picture else "",
             sound_end_s=max((reader.end_s for reader in sounds), default=0.0),
             pictures_read=picture is not None,
             sound_read=bool(sounds),

@@ -393,6 +393,7 @@ def _decode_facts(report: Any, choice: Mapping[str, Any] | None = None) -> dict[
             **({"sound_holes_s": round(report.sound_hole_s, 3)} if report.sound_hole_s else {}),
             **({"clock_back_s": round(report.back_s, 3)} if report.back_s else {}),
             **({"damage": report.damage} if report.damage else {}),
+            **({"picture_times": report.picture_times} if report.picture_times else {}),
             **(choice or {}),
         },
     }

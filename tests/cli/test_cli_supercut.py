@@ -7,6 +7,7 @@ import opentimelineio as otio
 import pyarrow as pa
 import pytest
 from core._folder_store import store
+from core.media._films import remux
 from core.media._numbered import click_times_s, numbered_film, shown_numbers
 from typer.testing import CliRunner
 
@@ -216,3 +217,18 @@ def test_a_copy_between_keyframes_is_refused_and_leaves_nothing(project):
 @pytest.mark.parametrize("words", [[], ["--tags", "chase"], ["--tags", "chase", "--dry-run", "--order", "filn"]])
 def test_what_is_missing_or_unknown_is_said_before_anything_is_read(project, words):
     assert refused(project, *words).exit_code == 2
+
+
+def test_pictures_in_another_order_than_their_times_are_cut_as_tables_have_them(tmp_path):
+    (tmp_path / "films").mkdir()
+    with_b_pictures = ["-c:v", "libx264", "-preset", "medium", "-g", "25", "-bf", "2"]
+    drawn = numbered_film(tmp_path / "drawn.mp4", sound=False, options=with_b_pictures)
+    late = "setts=pts=if(eq(N\\,20)\\,PTS+3.01/TB\\,PTS)"  # a decoder shows the next ones right behind it
+    film = remux(drawn, tmp_path / "films" / "film.mp4", "-bsf:v", late)
+    manifest = tmp_path / "pipeline.yaml"
+    manifest.write_text('lake: lake\ncatalogue: {films: "films/*"}\ntasks: {films: {}}\n')
+    assert CliRunner().invoke(app, ["run", "-m", str(manifest)]).exit_code == 0
+    commit(Lake(str(tmp_path / "lake")), fingerprint(film), "scenes", {"scene": [0], "start_s": [3.7], "end_s": [4.0]})
+    told = json.loads(run(tmp_path, "--scenes", "0", "-o", tmp_path / "out.mp4", "--json").stdout)
+    assert shown_numbers(tmp_path / "out.mp4") == [*range(20, 100)]
+    assert told["frames"] == 80

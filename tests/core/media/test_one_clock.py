@@ -14,7 +14,7 @@ from _films import X264, make_film, remux
 from _recorder import Recorder
 
 from cinelake.errors import DamagedFilm
-from cinelake.media.clock import read_clock
+from cinelake.media.clock import CountedPictures, read_clock
 from cinelake.media.ffmpeg import run_ffmpeg
 from cinelake.media.probe import probe
 from cinelake.media.reader import read_film
@@ -231,6 +231,24 @@ def test_exports_take_pictures_whose_times_go_back_or_repeat_as_tables_have_them
     clock = read_clock(str(path), probe(str(path)), deadline_s=60)
     shown = read(path, "pictures").column("clock", "times_s").tolist()
     assert [clock.seconds(int(tick)) for tick in clock.ticks] == pytest.approx(shown)
+
+
+BY_ONE_IN_TEN = "setts=pts=PTS+if(eq(N\\,21)\\,0.05/TB\\,0)"
+EARLIER_FROM_THE_MIDDLE = "setts=pts=PTS-if(gt(N\\,20)\\,0.5/TB\\,0)"
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+@pytest.mark.parametrize("times", [LATE_BY_3_S, BY_ONE_IN_TEN, EARLIER_FROM_THE_MIDDLE, "setts=pts=PTS"])
+def test_exports_take_the_times_that_a_decode_found_of_pictures_that_are_stored_in_another_order(
+    tmp_path: Path, base: Path, name: str, times: str
+) -> None:
+    path = remux(base, tmp_path / name, "-an", "-bsf:v", times)
+    seen = Recorder(clock=VideoClock())
+    reading = read_film(str(path), probe(str(path)), [seen], deadline_s=60)
+    counted = CountedPictures(reading.frames, reading.picture_times)
+    clock = read_clock(str(path), probe(str(path)), deadline_s=60, counted=counted)
+    assert [clock.seconds(int(tick)) for tick in clock.ticks] == pytest.approx(seen.column("clock", "times_s").tolist())
+    assert clock.indexed == (times == "setts=pts=PTS")
 
 
 def test_a_lone_picture_is_at_the_film_s_start(tmp_path: Path) -> None:
