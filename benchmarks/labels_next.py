@@ -3,6 +3,8 @@
   python -m benchmarks.labels_next                    who is in a frame and tags of shots, on 24 drawn films
   python -m benchmarks.labels_next --folder DIR       keeps films and lake in DIR for the next time
   python -m benchmarks.labels_next --repeat 5         with five draws of the films that are scored on
+  python -m benchmarks.labels_next --films 14 --seconds 16 --seed 909
+                                                      fewer and shorter films, others than the rule was chosen on
   python -m benchmarks.labels_next --patches FILE     also emotions of 3,000 faces (Parquet: split, emotion, patch)
 
 A third of the films is kept apart; of the others moments are labelled round by round, by the command's own choice, at
@@ -16,7 +18,6 @@ mean share over the rounds from 6 to 60 % of the labels, with a bootstrap over t
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from cinelake.spec.arrays import Array
 from cinelake.spec.example import Example
 from cinelake.spec.model import Model
 
-SIDES = {"train": (16, 101), "test": (8, 202)}
+FILMS, SEED = 24, 101
 SHARES = (0.03, 0.06, 0.1, 0.15, 0.2, 0.25, 0.4, 0.6, 0.8)
 COMPARED = slice(1, 8)
 """The rounds whose mean share is compared."""
@@ -179,15 +180,27 @@ def measure(given: argparse.Namespace) -> Report:
     from models.characters import MODEL as CHARACTERS
     from models.tags import MODEL as TAGS
 
-    lake = make_lake(given.folder, SIDES)
+    side = {"drawn": (given.films, given.seed)}
+    lake = make_lake(given.folder, side, seconds=given.seconds)
     figures = []
     for model, config in ((CHARACTERS, CHARACTERS.config(head="linear")), (TAGS, default_config())):
-        examples = [e for side in SIDES for e in read_side(given.folder, side, lake, model, config, model.name)]
+        examples = read_side(given.folder, "drawn", lake, model, config, model.name)
         figures += compare(model.name, drawn_pools(model, config, examples, given.repeat))
     if given.patches:
         figures += compare("emotions of faces", face_pools(given.patches, given.repeat))
-    return Report("labels next", figures, [f"drawn films, seeds {SIDES['train'][1]} and {SIDES['test'][1]}: 16 and 8"])
+    length = f"{given.seconds:g} s" if given.seconds else "42 to 58 s"
+    return Report("labels next", figures, [f"{given.films} drawn films of {length}, seed {given.seed}"])
 
 
 if __name__ == "__main__":
-    sys.exit(run(__doc__ or "", measure, ("--patches", {"type": Path, "help": "a Parquet of faces"}), repeat=3))
+    raise SystemExit(
+        run(
+            __doc__ or "",
+            measure,
+            ("--patches", {"type": Path, "help": "a Parquet of faces"}),
+            ("--films", {"type": int, "default": FILMS, "help": "how many are drawn (default: %(default)s)"}),
+            ("--seconds", {"type": float, "help": "how long each is (default: 42 to 58)"}),
+            ("--seed", {"type": int, "default": SEED, "help": "of the drawn films (default: %(default)s)"}),
+            repeat=3,
+        )
+    )

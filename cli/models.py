@@ -62,7 +62,8 @@ def _list(manifest: Path, name: str | None, *, as_json: bool) -> None:
                     ("champion" if row["champion"] else "")
                     + ("" if row["champion"] == row["in_lake"] else " (lake differs)"),
                     ("in-sample: " if row["in_sample"] else "") + _scores_line(row["metrics"], row["metric"]),
-                    _scores_line(row["baseline"], row["metric"]),
+                    _scores_line(row["baseline"], row["metric"])
+                    + (" (not surely less)" if row["doubt"] and not row["in_sample"] else ""),
                     row["created"],
                 )
                 for row in rows

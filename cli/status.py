@@ -11,6 +11,7 @@ import typer
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import CATALOGUE, Planning, plan_manifest
 from cinelake.plan.forecast.estimate import TableCost, table_costs
+from cinelake.query.champion_drift import ChampionDrift, champion_drifts
 from cinelake.query.quality import Broken, Drift, Outlier, broken_bounds, drifts, outliers
 from cli.options import HERE, JsonOption, ManifestOption, StrictOption, example, finish
 from cli.plan import SHOWN_ROWS, listed_films, plan_json, print_counts, print_paused, print_problems
@@ -21,6 +22,7 @@ app = typer.Typer(add_completion=False)
 
 SHOWN_OUTLIERS = 20
 SHOWN_FILMS = 3
+SHOWN_DRIFTS = 3
 
 
 TOLD = {
@@ -113,11 +115,13 @@ def films_that_tell_of(planning: Planning, fact: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Unusual:
-    """Films unlike the catalogue, measures unlike their past, and what is out of the manifest's bounds."""
+    """Films unlike the catalogue, measures unlike their past, what is out of the manifest's bounds, and champions that
+    are applied to films unlike those that they have learned from."""
 
     outliers: list[Outlier]
     drifts: list[Drift]
     broken_bounds: list[Broken]
+    champion_drifts: list[ChampionDrift]
 
 
 def find_unusual(planning: Planning) -> Unusual:
@@ -128,6 +132,7 @@ def find_unusual(planning: Planning) -> Unusual:
         outliers(lake, beyond=beyond, fewest=fewest, films=films),
         drifts(lake, beyond=beyond, fewest=fewest, films=films),
         broken_bounds(lake, settings.bounds, films),
+        champion_drifts(planning),
     )
 
 
@@ -137,6 +142,16 @@ def _print_unusual(unusual: Unusual) -> None:
     for drift in unusual.drifts:
         shift = f"{drift.before:.4g} → {drift.median:.4g} ({drift.films} films, {drift.score:.1f} standard errors)"
         out.print(f"! {drift.table}.{drift.measure} has drifted: {shift}", style="yellow", markup=False)
+    for champion in unusual.champion_drifts:
+        far = [f"{d.table}.{d.measure} {d.learned:.4g} → {d.median:.4g}" for d in champion.differences]
+        more = f" and {len(far) - SHOWN_DRIFTS} more" if len(far) > SHOWN_DRIFTS else ""
+        out.print(
+            f"! {champion.model} {champion.version} is applied to films unlike the {champion.learned} that it has "
+            f"learned from: {'; '.join(far[:SHOWN_DRIFTS])}{more} ({champion.differences[0].films} films without "
+            "labels); how well it does on them is not known until some are labelled",
+            style="yellow",
+            markup=False,
+        )
     unlike = unusual.outliers
     if unlike:
         out.print()

@@ -147,7 +147,9 @@ def count(manifest: Manifest, name: str) -> int:
     trigger = manifest.triggers[name]
     state = read_trigger_state(Lake(manifest.lake.place), name)
     if trigger.when == "new_labels":
-        return sum(version.rows for version in _versions(manifest, trigger) if version.number > state.labels)
+        from cinelake.labels.superseded import labels_since
+
+        return labels_since(_versions(manifest, trigger), state.labels)
     return len(_films(manifest, trigger) - state.films)
 
 

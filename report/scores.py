@@ -91,7 +91,8 @@ def shown_scores(version: dict[str, Any] | None) -> dict[str, Any]:
     main = scores[0] if scores else {"name": "no scores", "value": "", "interval": "", "baseline": ""}
     in_sample = "in-sample, of films that it learned from: " if version.get("in_sample") else ""
     line = in_sample + f"{main['name']} {main['value']}" + (f" ({main['interval']})" if main["interval"] else "")
-    line += f", trivial baseline {main['baseline']}" if main["baseline"] else ""
+    unsure = " (not surely less)" if version.get("doubt") and not in_sample else ""
+    line += f", trivial baseline {main['baseline']}{unsure}" if main["baseline"] else ""
     caption = IN_SAMPLE if in_sample else CAPTIONS.get(version.get("split", ""), HELD_OUT)
     return {"main": line, "created": version["created"], "scores": scores, "caption": caption}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cinelake.labels.store import counting_versions, film_digests, label_versions, rows_of_version
+from cinelake.labels.store import LabelVersion, counting_versions, film_digests, label_versions, rows_of_version
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,28 @@ def superseded(
                 yield Superseded(film, lacking, old[film].total(), version.number, version.annotator)
 
 
+def labels_since(versions: Sequence[LabelVersion], number: int) -> int:
+    """How many labels count that did not when import `number` was the last: one that came again is no new one."""
+    earlier = counting_versions([version for version in versions if version.number <= number])
+    before = {film: version.films[film] for version, films in earlier for film in films}
+    new = 0
+    for version, films in counting_versions(versions):
+        changed = [film for film in films if before.get(film) != version.films[film]]
+        if version.number <= number or not changed:
+            continue
+        rows = _by_film(rows_of_version(version, changed), changed)
+        for old, old_films in earlier:
+            both = sorted({*changed} & {*old_films})
+            for film, kept in _by_film(rows_of_version(old, both), both).items() if both else ():
+                rows[film] -= kept
+        new += sum(count.total() for count in rows.values())
+    return new
+
+
 def _by_film(rows: pa.Table, films: list[str]) -> dict[str, Counter[tuple[str, ...]]]:
-    """Film → its rows."""
+    """Film → its rows; a column that lacks is as one that is empty."""
     found: dict[str, Counter[tuple[str, ...]]] = {film: Counter() for film in films}
     for row in rows.filter(pc.is_in(rows["movie_id"], pa.array(films, pa.string()))).to_pylist():
-        found[row["movie_id"]][tuple(map(repr, row.values()))] += 1
+        filled = sorted((name, value) for name, value in row.items() if value is not None)
+        found[row["movie_id"]][tuple(map(repr, filled))] += 1
     return found

@@ -187,11 +187,21 @@ def recorded_facts(lake: Lake, applied: AppliedModel) -> dict[str, Any]:
 
     Raises `StorageError` where the lake cannot be read, `ModelUnusable` where the facts are damaged or gone.
     """
+    facts: dict[str, Any] = _recorded(lake, applied, "facts", dict)
+    return facts
+
+
+def learned_films(lake: Lake, applied: AppliedModel) -> tuple[str, ...]:
+    """The films that a version has learned from, its other files unread. Raises as `recorded_facts` does."""
+    return tuple(_recorded(lake, applied, "trained_on", list))
+
+
+def _recorded(lake: Lake, applied: AppliedModel, name: str, kind: type) -> Any:
     path = lake.storage.path(FOLDER, applied.name, str(applied.version), ABOUT)
     with storage_errors(f"reading {path}"):
         try:
             with lake.storage.open_input_file(path) as source:
-                return dict(parsed_json(source.read())["facts"])
+                return kind(parsed_json(source.read())[name])
         except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
             raise ModelUnusable(f"{path} is gone or damaged ({error})") from error
 

@@ -50,6 +50,12 @@ class Interval:
             return f"{self.mean:.3f} (too few films say: no interval)"
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
+    @classmethod
+    def from_json(cls, kept: Mapping[str, float | None]) -> Interval:
+        """What `to_json` made; what is lacking is unknown."""
+        values = (kept.get(name) for name in ("mean", "low", "high"))
+        return cls(*(math.nan if value is None else float(value) for value in values))
+
     def to_json(self) -> dict[str, float | None]:
         """Mean, low and high; what is unknown is null."""
         low, high = (self.low, self.high) if self.is_known else (None, None)
@@ -174,17 +180,22 @@ def decide(
     return Verdict(passes, passes and not by_hand, why, score, gain, over)
 
 
-def _pass(metric: str, score: Interval, gain: Interval, over: Interval | None, epsilon: float) -> tuple[bool, str]:
-    if math.isnan(gain.mean):
-        return False, f"{metric} is undefined: no held-out film says anything of it (see its measure); label others"
+def baseline_doubt(metric: str, score: Interval, gain: Interval) -> str:
+    """Why a score is not surely better than the baseline's, in words; empty where it is. gain: score − baseline."""
     if not gain.is_known:
         needs = f"the gate needs {MIN_UNITS} held-out films that say"
-        return False, f"{metric} {score}: {needs}; {gain.mean:+.3f} over the baseline"
+        return f"{metric} {score}: {needs}; {gain.mean:+.3f} over the baseline"
     if not gain.low > 0:
-        return (
-            False,
-            f"{metric} {score} is not surely better than the baseline: {gain} more, the lower bound is not > 0",
-        )
+        return f"{metric} {score} is not surely better than the baseline: {gain} more, the lower bound is not > 0"
+    return ""
+
+
+def _pass(metric: str, score: Interval, gain: Interval, over: Interval | None, epsilon: float) -> tuple[bool, str]:
+    if math.isnan(gain.mean):
+        silent = f"{metric} is undefined: no held-out film says anything of it (see its measure)"
+        return False, f"{silent}; label others, or look at what it finds and promote it by hand"
+    if doubt := baseline_doubt(metric, score, gain):
+        return False, doubt
     if over is None:
         return True, f"{metric} {score} beats the baseline by {gain}, and no version was champion before"
     if not over.mean > 0:

@@ -273,6 +273,7 @@ class _TrainingSession:
             card=card,
             tags=self._tags(verdict),
         )
+        why = why.replace(f"{entry.name} VERSION`", f"{entry.name} {version}`")
         origin = {"run_id": record.run_id, "labels": self._labels(), "seed": self.seed}
         record_version(lake, entry.name, version, artefact, champion=verdict.moves, origin=origin)
         if verdict.moves:
@@ -290,7 +291,8 @@ class _TrainingSession:
     def _tags(self, verdict: Verdict) -> dict[str, str]:
         by_hand = bool(self._by_hand()) or verdict.passes != verdict.moves
         flags = {"promote_by_hand": by_hand, "in_sample": self.prepared.all_films}
-        return {"split": self.prepared.split.by, **{name: str(value).lower() for name, value in flags.items()}}
+        gain = {"gain": json.dumps(verdict.gain.to_json())}
+        return {**gain, "split": self.prepared.split.by, **{name: str(value).lower() for name, value in flags.items()}}
 
     def _champion(self, lake: Lake) -> tuple[int | None, tuple[FilmScores, ...] | None, str]:
         """Today's champion's number and its scores of each film of the held-out side, or why it has none."""

@@ -5,19 +5,23 @@ from __future__ import annotations
 import math
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cinelake.errors import StorageError, UnknownName, UsageError
 from cinelake.lake.artefact import read_artefact
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import read_champion_record, record_version
+from cinelake.learning.gate import Interval, baseline_doubt
 from cinelake.manifest.document import Manifest
+
+if TYPE_CHECKING:
+    from cinelake.tracking.registry import Version
 
 
 def list_versions(manifest: Manifest, name: str | None = None) -> list[dict[str, Any]]:
     """Every version as `models --json` prints it; `in_lake`: the lake's tables are made with it.
 
-    metric: the score that the gate looked at, the first of `metrics` and `baseline`.
+    metric: the score that the gate looked at, the first of `metrics` and `baseline`. doubt: see `doubt_of`.
     champion: as the registry says. Where the two differ, `cinelake models restore NAME` rewrites the lake's side.
     Raises `UnknownName`.
     """
@@ -45,6 +49,7 @@ def list_versions(manifest: Manifest, name: str | None = None) -> list[dict[str,
             "run_id": version.run_id,
             "promote_by_hand": version.promote_by_hand,
             "in_lake": made_with[version.name] == version.number,
+            "doubt": doubt_of(version),
         }
         for version in registered
     ]
@@ -58,20 +63,25 @@ def _champion_in_lake(lake: Lake, name: str) -> int | None:
 
 
 def weakness(manifest: Manifest, name: str, number: int) -> str:
-    """What a person ought to know who makes a version champion by hand, in words; empty where its score is above the
-    baseline's on films that it has not learned from.
+    """What a person ought to know who makes a version champion by hand, in words; empty where it is surely better than
+    the baseline on films that it has not learned from.
     """
-    row = next(row for row in list_versions(manifest, name) if row["version"] == number)
-    metric, score, baseline = row["metric"], row["metrics"].get(row["metric"]), row["baseline"].get(row["metric"])
-    if row["in_sample"]:
-        return f"{name} {number} has learned from the films of its scores: how well it does on others is not known"
-    if score is None or baseline is None or math.isnan(score) or math.isnan(baseline):
-        return f"{name} {number} has no {metric or 'score'} beside a baseline: how well it does is not known"
-    if score > baseline:
-        return ""
-    return (
-        f"{name} {number} is no better than its baseline on held-out films: {metric} {score:.3f} beside {baseline:.3f}"
-    )
+    doubt = next(row for row in list_versions(manifest, name) if row["version"] == number)["doubt"]
+    return f"{name} {number}: {doubt}" if doubt else ""
+
+
+def doubt_of(version: Version) -> str:
+    """Why a version is not known to be better than its baseline, in the gate's words; empty where it is."""
+    metric, score = version.metric, version.scores.get(version.metric, math.nan)
+    baseline = version.baseline.get(metric, math.nan)
+    if version.in_sample:
+        return "its scores are in-sample, of films that it has learned from: how well it does on others is not known"
+    if math.isnan(score) or math.isnan(baseline):
+        return f"it has no {metric or 'score'} beside a baseline: how well it does is not known"
+    low, high = version.interval.get(metric) or (math.nan, math.nan)
+    if version.gain:
+        return baseline_doubt(metric, Interval(score, low, high), Interval.from_json(version.gain))
+    return "" if score > baseline else f"{metric} {score:.3f} is not better than the baseline: {baseline:.3f}"
 
 
 def promote(manifest: Manifest, name: str, number: int) -> None:

@@ -46,7 +46,8 @@ class TriggerSettings(BaseModel):
     """`new_labels`: labels of the model were imported. `new_films`: films came into the lake, with a model those that
     have its labels. `new_champion`: a model, or this model, has another champion."""
     at_least: PositiveInt = 1
-    """How many labels or films must have come since the flow last started; every new champion counts."""
+    """How many labels or films must have come since the flow last started, of labels those that did not count then: all
+    of a first import, of a list that grows its new lines. Every new champion counts."""
     flow: Flow
     """What is started."""
     model: Name | None = None

@@ -207,7 +207,7 @@ def outliers(
     beyond: as a modified z-score. fewest: measures of fewer films are left out. films: only these are compared.
     """
     result: list[Outlier] = []
-    for (table, measure, unit), ids, values in _by_measure(latest(lake), films):
+    for (table, measure, unit), ids, values in by_measure(latest(lake), films):
         if len(values) < fewest:
             continue
         scores, usual = robust_scores(values), float(np.median(values))
@@ -277,10 +277,10 @@ def _finite(part: pa.Table) -> Doubles:
     return np.asarray(part["value"].drop_null().to_numpy(), np.float64)
 
 
-def _by_measure(
+def by_measure(
     values: pa.Table, films: Iterable[str] | None
 ) -> Iterator[tuple[tuple[str, str, str], list[str], Doubles]]:
-    """Table, measure and unit, with the films that have a value and their values."""
+    """Table, measure and unit, with the films that have a value and their values. films: only these."""
     values = _of_films(values, films)
     for name, part in _groups(values.filter(pc.is_valid(values["value"]))):
         yield name, part["movie_id"].to_pylist(), _finite(part)
@@ -291,7 +291,7 @@ def broken_bounds(lake: Lake, bounds: Mapping[str, BoundSettings], films: Sequen
 
     bounds: `TABLE.MEASURE` → bound. films: the catalogue's; `TABLE.coverage` is the share of them that has the table.
     """
-    values = {f"{name[0]}.{name[1]}": (ids, measured) for name, ids, measured in _by_measure(latest(lake), films)}
+    values = {f"{name[0]}.{name[1]}": (ids, measured) for name, ids, measured in by_measure(latest(lake), films)}
     broken = []
     for name, bound in bounds.items():
         table, _, measure = name.partition(".")

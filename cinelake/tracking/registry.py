@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from importlib.resources import files
@@ -45,7 +45,8 @@ class Version:
     digest: of its files (`artefact_digest`). created: UTC, ISO 8601. scores, baseline: of the held-out films; interval:
     name → [low, high]. promote_by_hand: the gate may not make it champion by itself. metric: the score that the gate
     looked at, which comes first in `scores` and `baseline`. in_sample: it has learned from the films of its scores.
-    split: what was held out (film, time, image); empty where it is not known.
+    split: what was held out (film, time, image); empty where it is not known. gain: mean, low and high of how much
+    more than the baseline it scores; empty where it was registered before that was kept.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Version:
     aliases: tuple[str, ...] = ()
     in_sample: bool = False
     split: str = ""
+    gain: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def is_champion(self) -> bool:
@@ -88,8 +90,8 @@ def register(
 
     example, prediction: one film's features and what the model says of them, for the signature. metric: the score that
     the gate looks at; it stands first wherever the version's scores are listed. tags: more of them;
-    `promote_by_hand: "true"` and `in_sample: "true"` are read back. Two trainings that register at once get two
-    numbers.
+    `promote_by_hand: "true"`, `in_sample: "true"` and `gain` (JSON) are read back. Two trainings that register at once
+    get two numbers.
     """
     known = {"digest": artefact.digest, "kind": artefact.kind, "metric": metric}
     known |= {"scores": _as_tag(scores, metric), "baseline": _as_tag(baseline, metric)}
@@ -193,6 +195,7 @@ def _version(registered: Any, aliases: Mapping[str, Any]) -> Version:
         aliases=tuple(sorted(alias for alias, of in aliases.items() if int(of) == number)),
         in_sample=tags.get("in_sample") == "true",
         split=tags.get("split", ""),
+        gain=json.loads(tags.get("gain", "{}")),
     )
 
 

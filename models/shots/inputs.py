@@ -137,7 +137,7 @@ def face_vectors(embedding: pa.FixedSizeListArray, patch: pa.FixedSizeListArray)
     Without a recogniser: low frequencies of the grey patches, which all faces have.
     """
     size, numbers = embedding.type.list_size, embedding.flatten()
-    if len(embedding) and (size == DLIB_SIZE or (size > 1 and not numbers.null_count)):
+    if size == DLIB_SIZE or (len(embedding) and size > 1 and not numbers.null_count):
         vectors = np.asarray(numbers.fill_null(0).to_numpy(zero_copy_only=False), np.float32).reshape(-1, size)
         return vectors, np.asarray(vectors.any(axis=1))
     return describe_patches(matrix(pa.chunked_array([patch]))), np.ones(len(patch), bool)
@@ -151,7 +151,7 @@ def describe_patches(patches: Array) -> Floats:
     from scipy.fft import dctn
 
     pictures = np.asarray(patches, np.float32).reshape(-1, PATCH_SIDE, PATCH_SIDE)
-    low = dctn(pictures, axes=(1, 2), norm="ortho")[:, :DCT_SIDE, :DCT_SIDE].reshape(len(pictures), -1)[:, 1:]
+    low = dctn(pictures, axes=(1, 2), norm="ortho")[:, :DCT_SIDE, :DCT_SIDE].reshape(-1, DCT_SIDE**2)[:, 1:]
     return np.asarray(low / np.maximum(np.linalg.norm(low, axis=1, keepdims=True), 1e-6), np.float32)
 
 

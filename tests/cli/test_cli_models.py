@@ -15,6 +15,7 @@ VERSION = {
     "champion": False,
     "in_lake": False,
     "in_sample": False,
+    "doubt": "map is not surely better",
     "metric": "map",
     "metrics": {"f1": 0.5},
     "baseline": {"map": 0.25, "f1": 0.0},
@@ -28,7 +29,7 @@ def test_a_score_of_the_gate_that_is_undefined_stays_first_in_the_list(
     monkeypatch.setattr(versions, "list_versions", lambda *_: [VERSION])
     (tmp_path / "pipeline.yaml").write_text('lake: lake\ncatalogue: {films: "films/*"}\ntasks: {films: {}}\n')
     done = CliRunner().invoke(app, ["models", "-m", str(tmp_path / "pipeline.yaml")], env={"COLUMNS": "200"})
-    assert "map – f1 0.500" in done.output and "map 0.250 f1 0.000" in done.output
+    assert "map – f1 0.500" in done.output and "map 0.250 f1 0.000 (not surely less)" in done.output
 
 
 @pytest.mark.parametrize("words", [("promote", "scnes", "1"), ("rollback", "scnes"), ("restore", "scnes"), ()])

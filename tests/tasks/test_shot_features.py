@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from cinelake.errors import ContractViolation
 from cinelake.spec.task import Film, find_task
-from models.shots.inputs import describe_patches
+from models.shots.inputs import describe_patches, face_vectors
 
 FEATURES = find_task("shot_features")
 SIZES = {"shots": 26, "embeddings": 2, "faces": 48 * 48, "sound": 96 * 64}
@@ -117,6 +117,14 @@ def test_faces_that_are_too_small_for_an_embedding_count_as_faces_and_not_for_th
     found = pool({"shots": shots(0, 4, end_s=8), "faces": some}, use=["cast"])
     assert found["has_face"].tolist() == [True, True]
     assert found["cast"].tolist() == [[1.0] * 128, [0.0] * 128]
+
+
+@pytest.mark.parametrize(("size", "width"), [(128, 128), (1, 143)])
+def test_a_film_without_any_face_has_vectors_as_wide_as_those_of_other_films(size: int, width: int) -> None:
+    embedding = pa.FixedSizeListArray.from_arrays(pa.array([], pa.float32()), size)
+    patch = pa.FixedSizeListArray.from_arrays(pa.array([], pa.uint8()), 48 * 48)
+    vectors, seen = face_vectors(embedding, patch)
+    assert (vectors.shape, seen.shape) == ((0, width), (0,))
 
 
 def test_a_patch_is_described_whatever_the_light() -> None:

@@ -11,7 +11,9 @@ import pytest
 
 from cinelake.learning.gate import Verdict, bootstrap, compare, decide
 from cinelake.learning.metrics import mean_of_defined
+from cinelake.learning.versions import doubt_of
 from cinelake.spec.model import FilmScores, Scores
+from cinelake.tracking.registry import Version
 
 GOOD, FAIR, POOR = ([0.9, 0.8, 0.85, 0.9, 0.95, 0.8], [0.6, 0.7, 0.65, 0.6, 0.7, 0.6], [0.1, 0.2, 0.1, 0.0, 0.2, 0.1])
 
@@ -143,3 +145,14 @@ def test_two_films_give_no_interval_and_the_gate_stays_shut():
     verdict = gate([0.9, 0.9], [0.1, 0.1])
     assert verdict.score.to_json() == {"mean": 0.9, "low": None, "high": None}
     assert not verdict.passes and "no interval" in verdict.why
+
+
+def test_a_version_is_called_not_surely_better_in_the_words_of_the_gate() -> None:
+    theirs, noise = np.random.default_rng(11).uniform(0.3, 0.6, (2, 8))
+    ours = theirs + noise - noise.mean() + 0.01
+    verdict, scores = gate(ours.tolist(), theirs.tolist()), {"score": float(ours.mean())}
+    assert verdict.gain.mean > 0 > verdict.gain.low
+    kept = {"interval": {"score": [verdict.score.low, verdict.score.high]}, "gain": verdict.gain.to_json()}
+    rest = {"promote_by_hand": False, "baseline": {"score": float(theirs.mean())}, "scores": scores}
+    version = Version("m", 1, "", "", "", "m", metric="score", **rest, **kept)
+    assert doubt_of(version) == verdict.why

@@ -102,7 +102,7 @@ def test_few_films_are_split_by_time_with_a_warning_and_promoted_by_hand_only(pr
     project.label([f"film_{n:02d}" for n in range(6)])
     summary = project.train()
     assert "blocks of time" in summary.warning and not summary.moved
-    assert "only a person promotes it" in summary.why
+    assert f"only a person promotes it: `cinelake models promote loud {summary.version}`" in summary.why
 
 
 def test_a_refit_on_all_films_waits_for_a_person(labelled):

@@ -37,6 +37,15 @@ def test_a_start_of_the_flow_begins_the_count_anew(taught):
     assert count(taught.load(), "labels") == 2 and count(taught.load(), "films") == 2
 
 
+def test_of_a_list_that_is_imported_again_only_its_new_lines_count(taught):
+    taught.label(films(0, 5))
+    flow_started(taught.load(), "train", "loud")
+    taught.label(films(0, 7))
+    assert count(taught.load(), "labels") == 2
+    taught.label(films(6, 9))
+    assert count(taught.load(), "labels") == 4
+
+
 def test_the_start_of_another_flow_does_not(taught):
     taught.label(films(0, 3))
     flow_started(taught.load(), "catalogue")
