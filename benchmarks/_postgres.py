@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -55,11 +55,12 @@ class Postgres:
 
     def ask(self, sql: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """The rows that a statement returns; empty for statements without rows."""
-        import psycopg
+        import psycopg2
 
-        with psycopg.connect(self.url(database), autocommit=True) as connection:
-            answer = connection.execute(sql.encode())
-            return answer.fetchall() if answer.description else []
+        with closing(psycopg2.connect(self.url(database))) as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
 
 
 def programs() -> Path | None:
@@ -145,14 +146,14 @@ def _running(folder: Path, server: Postgres) -> Iterator[None]:
 
 
 def _wait(server: Postgres, process: subprocess.Popen[bytes]) -> None:
-    import psycopg
+    import psycopg2
 
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:
             server.ask("SELECT 1")
             return
-        except psycopg.OperationalError:
+        except psycopg2.OperationalError:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)

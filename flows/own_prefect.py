@@ -44,24 +44,6 @@ FINISH_REQUESTS_S = 3
 OTHERS_WRITE = 0o022
 
 
-def let_runs_be_scheduled() -> None:
-    """Have Prefect write the runs of its schedules with SQLAlchemy 2.1 too, as it did with 2.0: else none is ever due.
-
-    It hands over a run's row with its state, which is no column but a hybrid property, and writes the state by itself.
-    2.0 leaves such a value aside; 2.1 refuses the row, unless the property says what becomes of it.
-    """
-    from prefect.server.database.orm_models import FlowRun
-    from sqlalchemy import inspect
-
-    state: Any = inspect(FlowRun).all_orm_descriptors["state"]
-    if getattr(state, "bulk_dml_setter", None) is None:
-        state.bulk_dml_setter = _leave_aside
-
-
-def _leave_aside(_: type, row: dict[str, Any], value: object) -> None:
-    """What becomes of a value of a row that is no column: nothing."""
-
-
 class LastAsked:
     """Prefect's application, and when it was last asked for something: somebody may look at its pages."""
 
@@ -82,7 +64,6 @@ def serve(listening: socket.socket | None, home: Path | None, keep_s: float) -> 
     from prefect.settings import get_current_settings
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    let_runs_be_scheduled()
     hosts = os.environ.get("CINELAKE_PREFECT_HOSTS", HOSTS).split(",")
     current = get_current_settings()
     settings = current.server
