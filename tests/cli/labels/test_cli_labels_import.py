@@ -1,4 +1,4 @@
-"""`labels`: import from every form, list, show, export; a problem anywhere and nothing is imported."""
+"""`labels import`: from every form; a problem anywhere and nothing is imported."""
 
 import io
 import json
@@ -6,69 +6,24 @@ import os
 import shutil
 import subprocess
 
-import cv2
-import numpy as np
 import pandas
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from core._labelled import MODEL, a_project, put_film
+from core._labelled import put_film
 from end_to_end._command import COMMAND, ROOT, environment
+from end_to_end._labels_command import CSV, draw, labels, shown, take, told
 from typer.testing import CliRunner
 
-from cinelake.errors import BadLabels, CinelakeError, UnknownName, UsageError
-from cinelake.labels.store import label_sets, label_versions
+from cinelake.errors import BadLabels, UnknownName, UsageError
+from cinelake.labels.store import label_versions
 from cinelake.lake.cells import Lake
 from cli.main import app
-
-CSV = "movie_id,start_s,end_s,kind\ndawn,0,10,chase\ndawn,0:00:10,0:00:20.5,sorrow\ndusk,1,2,dialogue\n"
-
-
-@pytest.fixture
-def project(tmp_path, own_models):
-    """A manifest over a lake with the films dawn and dusk (60 s, 6 shots), night being listed only; a model `toy`."""
-    own_models(MODEL)
-    return a_project(tmp_path / "project", listed=["night"])
-
-
-def labels(project, *words):
-    """Run `cinelake labels …`; gives what it prints. Errors come as they are raised."""
-    result = CliRunner().invoke(app, ["labels", *map(str, words), "-m", str(project / "pipeline.yaml")])
-    if isinstance(result.exception, CinelakeError):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def take(project, text=CSV, *words):
-    (project / "a.csv").write_text(text)
-    return labels(project, "import", project / "a.csv", "--model", "toy", *words)
-
-
-def told(project, *words):
-    return json.loads(labels(project, *words, "--json"))
-
-
-def shown(project, *words):
-    rows = told(project, "show", "toy", *words)["labels"]
-    return [tuple(value for value in row.values() if value is not None) for row in rows]
 
 
 def test_the_rate_by_which_time_codes_of_a_table_are_counted_is_told(project):
     put_film(Lake(str(project / "lake")), "dawn", fps=24.0, size=(640, 360))
     made = take(project, "movie_id,start_s,end_s,kind\ndawn,0:00:00:12,0:00:05:00,chase\n", "--json")
     assert json.loads(made)["notes"] == ["dawn: pictures of time codes counted at 24 a second (the film's)"]
-
-
-def draw(folder, *names):
-    for number, name in enumerate(names):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        noise = np.random.default_rng(number).integers(0, 255, (32, 32, 3), np.uint8)
-        cv2.imwrite(str(folder / name), noise)
-    return folder
-
-
-# --- import
 
 
 def test_labels_are_imported_and_shown(project):
@@ -253,129 +208,10 @@ def test_what_cannot_be_is_said_in_words(project, monkeypatch, words, error, sai
     assert said in str(caught.value)
 
 
-# --- list, show, export
-
-
-def test_sets_are_listed_with_what_counts_in_them(project):
-    take(project)
-    take(project, "movie_id,kind\ndusk,sorrow\n", "--annotator", "jo")
-    (found,) = told(project, "list")["labels"]
-    assert (found["set"], found["films"], found["rows"], found["versions"]) == ("toy", 2, 3, 2)
-    assert "toy" in labels(project, "list")
-
-
-def test_without_labels_the_list_says_how_they_come(project):
-    assert "cinelake labels import" in labels(project, "list")
-
-
-def test_versions_of_a_set_are_listed_with_who_and_when(project):
-    take(project, CSV, "--annotator", "maria")
-    (found,) = told(project, "list", "toy")["versions"]
-    assert (found["version"], found["annotator"], found["source"], found["model"]) == (1, "maria", "a.csv", "toy")
-
-
-def test_an_older_version_is_shown_when_asked(project):
-    take(project, "movie_id,kind\ndusk,sorrow\n")
-    take(project, "movie_id,kind\ndusk,chase\n")
-    assert shown(project) == [("dusk", "chase")]
-    assert shown(project, "--version", "1") == [("dusk", "sorrow")]
-
-
-def test_a_set_of_ones_own_name_is_kept_apart(project):
-    take(project, CSV, "--set", "second")
-    assert label_sets(project / "labels") == ["second"]
-
-
-@pytest.mark.parametrize("form", ["csv", "parquet"])
-def test_what_is_exported_can_be_imported_again(project, form):
-    take(project)
-    labels(project, "export", "toy", "--format", form, "--output", project / f"out.{form}")
-    labels(project, "import", project / f"out.{form}", "--model", "toy", "--set", "again")
-    (first,), (second,) = (label_versions(project / "labels", name) for name in ("toy", "again"))
-    assert first.films == second.films
-
-
-@pytest.mark.parametrize("kind", ["=cmd|' /C calc'!A0", "'=1+1", "''-2", "'tis", "@SUM(1)"])
-def test_labels_in_csv_are_no_formulas_and_come_back_as_they_were(project, monkeypatch, kind):
-    """Words of annotators are whatever they wrote, and a sheet computes what begins with `=`."""
-    monkeypatch.setattr("core._labelled.KINDS", (kind,))
-    pq.write_table(pa.table({"movie_id": ["dusk"], "kind": [kind]}), project / "in.parquet")
-    labels(project, "import", project / "in.parquet", "--model", "toy")
-    labels(project, "export", "toy", "--format", "csv", "--output", project / "out.csv")
-    labels(project, "import", project / "out.csv", "--model", "toy", "--set", "again")
-    (again,) = told(project, "show", "again")["labels"]
-    assert not pandas.read_csv(project / "out.csv")["kind"][0].startswith(("=", "@")) and again["kind"] == kind
-
-
-def test_an_unknown_set_gets_close_matches(project):
-    take(project)
-    for words in (("show", "toi"), ("list", "toi"), ("export", "toi")):
-        with pytest.raises(UnknownName, match="did you mean 'toy'"):
-            labels(project, *words)
-
-
-def test_a_template_is_a_csv_to_fill_in_and_its_words_stand_apart(tmp_path):
-    shown = CliRunner().invoke(app, ["labels", "template", "tags", "-m", str(tmp_path / "none.yaml")])
-    assert shown.stdout == "movie_id,start_s,end_s,tag\n"
-    assert "start_shot and end_shot" in shown.stderr and "The tag; empty: " in shown.stderr
-
-
-def test_a_template_tells_the_values_of_a_limited_column(project):
-    columns = {column["column"]: column for column in told(project, "template", "beats")["columns"]}
-    assert "romance" in columns["category"]["values"] and columns["category"]["needed"]
-
-
 def test_tags_need_no_vocabulary_and_are_counted_for_whoever_imports_them(project):
     (project / "tags.csv").write_text("movie_id,start_s,end_s,tag\ndawn,0,1,unheard of\ndawn,1,2,night\n")
     words = ["labels", "import", str(project / "tags.csv"), "--model", "tags", "-m", str(project / "pipeline.yaml")]
     assert "tag: night 1, unheard of 1" in CliRunner().invoke(app, words).stderr
-
-
-# --- other programs' forms
-
-
-@pytest.fixture
-def measured(project):
-    """The project's films with a rate and a size."""
-    lake = Lake(str(project / "lake"))
-    for movie_id in ("dawn", "dusk"):
-        put_film(lake, movie_id, fps=25.0, size=(640, 360))
-    return project
-
-
-@pytest.mark.parametrize("form", ["xlsx", "label-studio", "via", "otio"])
-def test_what_is_exported_for_another_program_can_be_imported_again(measured, form):
-    take(measured)
-    labels(measured, "export", "toy", "--format", form, "--output", measured / "out")
-    file = measured / "out" if form == "xlsx" else next((measured / "out").iterdir())
-    labels(measured, "import", file, "--model", "toy", "--set", "again")
-    (first,), (second,) = (label_versions(measured / "labels", name) for name in ("toy", "again"))
-    assert first.films == second.films
-
-
-@pytest.mark.parametrize("form", ["cvat", "elan", "edl"])
-def test_a_form_for_one_film_gives_a_file_for_each(measured, form):
-    take(measured, CSV.replace("20.5", "20.4"))  # where a picture begins
-    labels(measured, "export", "toy", "--format", form, "--output", measured / "out")
-    labels(measured, "import", *sorted((measured / "out").iterdir()), "--model", "toy", "--set", "again")
-    (first,), (second,) = (label_versions(measured / "labels", name) for name in ("toy", "again"))
-    assert first.films == second.films
-
-
-def test_labels_of_a_film_that_is_gone_are_exported_where_the_form_allows(project):
-    take(project, "movie_id,start_s,end_s,kind\ndusk,1,2,dialogue\n")
-    (project / "films" / "dusk.mp4").unlink()
-    for table in ("films", "shots"):
-        Lake(str(project / "lake")).delete_cell(table, "dusk")
-    assert "dusk" in labels(project, "export", "toy", "--format", "via")
-    with pytest.raises(CinelakeError, match="pictures a second are unknown"):
-        labels(project, "export", "toy", "--format", "cvat")
-
-
-def test_a_form_for_one_film_asks_for_a_folder(measured):
-    take(measured)
-    with pytest.raises(UsageError, match="holds one film a file, and these labels are of 2"):
-        labels(measured, "export", "toy", "--format", "cvat")
 
 
 def test_a_file_by_two_annotators_is_a_version_of_each(project):
@@ -390,19 +226,3 @@ def test_labels_that_contradict_each_other_are_refused_when_that_is_asked(projec
     assert "Imported 2 labels" in take(project, text)
     with pytest.raises(BadLabels, match="repetition: dawn, 0–10 s: labelled twice: kind chase"):
         take(project, text.replace("0.1", "0.2"), "--strict")
-
-
-def test_agreement_is_told_by_film_and_class(project):
-    take(project, "movie_id,start_s,end_s,kind\ndawn,0,30,chase\n", "--annotator", "maria")
-    take(project, "movie_id,start_s,end_s,kind\ndawn,0,30,chase\n", "--annotator", "jo")
-    (found,) = told(project, "show", "toy", "--agreement")["agreement"]
-    assert (found["movie_id"], found["what"], found["units"], found["kappa"]) == ("dawn", "chase", 60, 1.0)
-    assert "maria" in labels(project, "show", "toy", "--agreement")
-    assert told(project, "list", "--agreement")["agreement"][0]["set"] == "toy"
-
-
-def test_without_a_second_annotator_there_is_no_agreement_to_tell(project):
-    take(project)
-    assert "No film was labelled by two annotators" in labels(project, "show", "toy", "--agreement")
-    with pytest.raises(UsageError, match="leave --version out"):
-        labels(project, "show", "toy", "--agreement", "--version", "1")
