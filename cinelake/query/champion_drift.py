@@ -107,11 +107,13 @@ def unlike(
     fewest: int,
 ) -> list[Difference]:
     """The measures by which films are unlike those learned from; values: as `by_measure` has them."""
-    from scipy.stats import mannwhitneyu
-
     known, new = [*learned], [*others]
     sides = [(name, x[np.isin(ids, known)], x[np.isin(ids, new)]) for name, ids, x in values]
     sides = [each for each in sides if min(len(each[1]), len(each[2])) >= fewest]
+    if not sides:  # SciPy is slow to import
+        return []
+    from scipy.stats import mannwhitneyu
+
     found = []
     for (table, measure, _), before, now in sides:
         tested = mannwhitneyu(now, before)
