@@ -115,6 +115,15 @@ def test_likeness_is_told_of_vectors_of_any_network_but_not_of_two(tmp_path: Pat
     assert found.fetchall() == [like]
 
 
+@pytest.mark.parametrize("name", ["moments_like", "films_like"])
+def test_a_vector_of_zeros_is_like_nothing(tmp_path: Path, name: str) -> None:
+    vectors = "('a', 1.0, [1, 0]), ('black', 2.0, [0, 0]), ('b', 3.0, [1, 1])"
+    seen = f"SELECT 0 AS shot, 0 AS frame, * FROM (VALUES {vectors}) t(movie_id, time_s, embedding)"
+    pictures = "SELECT 0 AS shot, 0 AS frame, true AS is_middle, * FROM (VALUES ('a'), ('b'), ('black')) t(movie_id)"
+    found = small(tmp_path, {"embeddings": seen, "frames": pictures}).sql(find_question(name).sql).fetchall()
+    assert [(row[0], row[-1]) for row in found] == [("b", 0.7071), ("black", 0.0)]
+
+
 # --- the command
 
 

@@ -12,7 +12,8 @@ means AS (
     GROUP BY movie_id
 ),
 this AS (FROM means WHERE movie_id = coalesce(getvariable('film'), (SELECT min(movie_id) FROM means)))
-SELECT means.movie_id, round(list_cosine_similarity(means.looks, this.looks), 4) AS likeness
+SELECT means.movie_id,  -- a vector of zeros is like nothing: its cosine is not a number
+       round(coalesce(nullif(list_cosine_similarity(means.looks, this.looks), 'NaN'), 0), 4) AS likeness
 FROM means JOIN this ON len(means.looks) = len(this.looks)
 WHERE means.movie_id <> this.movie_id
 ORDER BY likeness DESC, means.movie_id
