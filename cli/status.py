@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -140,7 +141,8 @@ def _print_unusual(unusual: Unusual) -> None:
     for bound in unusual.broken_bounds:
         out.print(f"! {bound.message}", style="red", markup=False)
     for drift in unusual.drifts:
-        shift = f"{drift.before:.4g} → {drift.median:.4g} ({drift.films} films, {drift.score:.1f} standard errors)"
+        beyond = f"{drift.score:.1f} standard errors" if math.isfinite(drift.score) else "all were the same before"
+        shift = f"{drift.before:.4g} → {drift.median:.4g} ({drift.films} films, {beyond})"
         out.print(f"! {drift.table}.{drift.measure} has drifted: {shift}", style="yellow", markup=False)
     for champion in unusual.champion_drifts:
         far = [f"{d.table}.{d.measure} {d.learned:.4g} → {d.median:.4g}" for d in champion.differences]

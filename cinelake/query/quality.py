@@ -241,8 +241,9 @@ def drifts(
     fewest: nothing is said of fewer last films, nor of a past with fewer: one that is unlike the others is an outlier.
     films: only these are compared.
 
-    The shift of the median is in standard errors of a median of so many films, 1.2533 σ / √n (asymptotically, for
-    normal values), with σ from the past's MAD.
+    The shift of the median is in standard errors of the difference of two medians of so many films,
+    1.2533 σ √(1/n + 1/m) (asymptotically, for normal values), with σ from the past's MAD; without end where the past's
+    values are all the same.
     """
     values, result = _of_films(history(lake), films), []
     for (table, measure, _), part in _groups(values):
@@ -252,7 +253,13 @@ def drifts(
             continue
         spread = robust_deviation(past)
         shift = float(np.median(last) - np.median(past))
-        score = shift / (1.2533 * spread / np.sqrt(len(last))) if spread else 0.0 if not shift else np.inf
+        score = (
+            shift / (1.2533 * spread * np.sqrt(1 / len(last) + 1 / len(past)))
+            if spread
+            else 0.0
+            if not shift
+            else np.inf
+        )
         if abs(score) > beyond:
             medians = float(np.median(last)), float(np.median(past))
             result.append(Drift(table, measure, len(last), *medians, float(score)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,6 +76,15 @@ def test_films_that_shift_the_median_are_a_drift(lake: Lake) -> None:
     measure_new(lake, Index(lake), TABLES)
     drift = drifts(lake)[0]
     assert (drift.table, drift.films, drift.before) == ("marks", 10, 4 if drift.measure == "rows" else 3)
+
+
+def test_a_past_of_few_films_is_as_uncertain_as_as_many_last_ones(lake: Lake) -> None:
+    measure_new(lake, Index(lake), TABLES)
+    for film in range(10, 20):
+        commit(lake, film, 9)
+    measure_new(lake, Index(lake), TABLES)
+    score = next(drift.score for drift in drifts(lake) if drift.measure == "rows")
+    assert score == pytest.approx((9 - 4) / (1.2533 * 1 / 0.6745 * math.sqrt(1 / 10 + 1 / 10)))
 
 
 def test_a_film_or_a_few_are_no_drift_and_those_that_left_the_catalogue_neither(lake: Lake) -> None:
