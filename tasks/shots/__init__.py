@@ -25,7 +25,7 @@ from cinelake.spec.contract import ENUM, Column, Contract, Measure, Rule, vector
 from cinelake.spec.roles import FromStills, Shots
 from cinelake.spec.task import ADDED_LATER, Field, Film, Params, VideoStream, task
 from tasks.shots.boundaries import find_boundaries
-from tasks.shots.cuts import CONTEXT, NEAR_FRAMES, Boundary, Window
+from tasks.shots.cuts import CONTEXT, NEAR_FRAMES, STRIDE, Boundary, Window
 from tasks.shots.economical import find_in_part
 from tasks.shots.motion import MOTION_SIZE, Motion
 from tasks.shots.pictures import HEIGHT, WIDTH, no_pictures, reduce
@@ -35,8 +35,6 @@ from tasks.shots.stills import READS, still_shots
 if TYPE_CHECKING:
     from cinelake.media.chosen import ChosenPictures
 
-STRIDE = 24
-"""Frames that are decided at once."""
 COUNTED_FPS = 32
 """A film with more frames a second may have shorter shots: these many frames count as a second."""
 MAX_LAG_FRAMES = 168
@@ -111,8 +109,9 @@ class ShotsParams(Params):
     exact: all. economical: those that others refer to, and all where a shot may begin: of H.264, HEVC, MPEG-2 and
     MPEG-4 in MP4, MOV and Matroska, of even rate, upright and undamaged; other films are decoded as by exact, and the
     table's footer says why. Either way is fresh: a table is not made again for the other. Boundaries are the same on
-    most films (34 of 40 drawn ones; in the others a dissolve may begin a picture off, a weak cut be missing); motion is
-    measured between pictures further apart. Damage in pictures that are never decoded is not seen."""
+    nearly all films (`benchmarks.economical` says on how many): all that the decision about a fade, a dissolve or a
+    doubtful cut looks at is decoded. Motion is measured between pictures further apart. Damage in pictures that are
+    never decoded is not seen."""
     rules: Annotated[Literal[1, 2], ADDED_LATER] = 1
     """By which rules boundaries are decided.
 

@@ -132,11 +132,14 @@ def _clearest(film: Window, at: int, step: int) -> int:
     return at
 
 
-def find_dissolves(film: Window, first: int, last: int) -> list[Boundary]:
-    """Pictures that are the mean of an earlier and a later one which show different places."""
+def find_dissolves(film: Window, first: int, last: int, slack: float = 1.0) -> list[Boundary]:
+    """Pictures that are the mean of an earlier and a later one which show different places.
+
+    slack: above 1 those are found, too, that miss a bound by so much.
+    """
     best: dict[int, tuple[float, int]] = {}
     for half in _half_lengths(film, first):
-        for at, error in _blends(film, first, last, half):
+        for at, error in _blends(film, first, last, half, BLEND_ERROR * slack):
             if at not in best or error < best[at][0] + EQUAL_ERROR:
                 best[at] = (error, half)
     boundaries = []
@@ -144,7 +147,7 @@ def find_dissolves(film: Window, first: int, last: int) -> list[Boundary]:
         across, within = contrast(film, at - half, at + half)
         sure = sureness(across, within, 1.0, film.sensitivity)
         least = COLOUR_CHANGE if film.kind[at] == COLOUR else DISSOLVE_CHANGE
-        if sure >= 0.5 and across * film.sensitivity >= least:
+        if sure >= 0.5 / slack and across * film.sensitivity >= least / slack:
             score = sure * (1 - error) * min(1.0, across) * (0.9 + 0.1 * half / MAX_HALF)
             score *= 1.0 if film.rules == 1 else _evenness(film, at, half)
             boundaries.append(Boundary(at, "dissolve", score))
@@ -158,7 +161,7 @@ def _evenness(film: Window, at: int, half: int) -> float:
     """
     tiny, cut, reach = film.pictures.tiny, np.array(film.cut) >= 0.5, min(2 * half, JUDGED)
     earlier, later = cut[max(0, at - reach + 1) : at - half + 1], cut[at + half + 1 : at + reach + 1]
-    start = at - half - (int(earlier[::-1].argmax()) if earlier.any() else len(earlier))
+    start = max(0, at - half - (int(earlier[::-1].argmax()) if earlier.any() else len(earlier)))
     end = at + half + (int(later.argmax()) if later.any() else len(later))
     across = tiny[min(end, len(film) - 1)] - tiny[start]
     share = ((tiny[at] - tiny[start]) * across).sum() / ((across**2).sum() + 1e-6)
@@ -173,7 +176,7 @@ def _half_lengths(film: Window, at: int) -> list[int]:
     return sorted(half for half in halves if half >= 2)
 
 
-def _blends(film: Window, first: int, last: int, half: int) -> list[tuple[int, float]]:
+def _blends(film: Window, first: int, last: int, half: int, bound: float) -> list[tuple[int, float]]:
     """Frames in the middle of a blend over 2 · half frames, without a cut or a plain picture in it: (frame, error)."""
     tiny = film.pictures.tiny
     at = np.arange(max(first, half) - 1, min(last, len(film) - half - 1) + 1)
@@ -187,7 +190,7 @@ def _blends(film: Window, first: int, last: int, half: int) -> list[tuple[int, f
     off = tiny[middle] - (tiny[middle - half] + tiny[middle + half]) / 2
     error[apart] = np.square(off).mean((1, 2, 3)) / whole[apart]
     middles = []
-    for index in np.flatnonzero(error < BLEND_ERROR):
+    for index in np.flatnonzero(error < bound):
         frame = int(at[index])
         least = error[max(0, index - 1) : index + 2].min()
         if first <= frame < last and error[index] == least and _steady_blend(film, frame, half):

@@ -19,6 +19,8 @@ from tasks.shots.pictures import ReducedPictures, distance, no_pictures
 
 CONTEXT = 72
 """Frames on both sides that a decision may look at."""
+STRIDE = 24
+"""Frames that are decided at once, by the rate around the first of them."""
 NEAR_FRAMES = 24
 """Of these, frames that the decision about a cut may look at."""
 SIDE_S = 0.29

@@ -3,14 +3,17 @@
 1. A cut costs bits: where a picture that is decoded ahead of those shown before it is far larger than its like, these
    are decoded too. So are all that others refer to.
 2. Among what is decoded, cuts are sought as ever, though a weaker change will do (`LOOSE`), and fades and dissolves,
-   with the mean of its neighbours in a missing picture's place. What is missing around them is decoded then.
-3. Boundaries are decided as in a film that is decoded whole. A cut is only where pictures on both sides are there.
+   a weaker one too (`SLACK`), with the mean of its neighbours in a missing picture's place. What is missing around them
+   is decoded then.
+3. Boundaries are decided as in a film that is decoded whole, in the same strides. A cut is only where pictures on both
+   sides are there. What decisions about fades, dissolves and doubtful cuts look at is decoded, until nothing of it is
+   missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,12 +21,14 @@ import numpy.typing as npt
 
 from cinelake.media.batches import FrameBatch
 from cinelake.spec.arrays import Bools, Floats, Integers
-from tasks.shots.boundaries import find_boundaries
+from tasks.shots.boundaries import DISSOLVE_S, JUDGED, find_boundaries, find_dissolves
 from tasks.shots.cuts import (
     CONTEXT,
     MIN_CHANGE,
     NEAR_FRAMES,
     PLAIN_SPREAD,
+    SIDE_S,
+    STRIDE,
     Boundary,
     Window,
     kinds,
@@ -44,8 +49,17 @@ MARGIN = 2
 """Pictures on both sides of a suspected cut that are decoded too."""
 LOOSE = 0.1
 """How sure a cut among pictures further apart must be for all of them to be decoded."""
+SURE = 0.95
+"""How sure a cut must be for the pictures beside it not to matter."""
+BESIDE_CUT = 4
+"""Pictures on both sides of a doubtful cut that are decoded, and all within `SIDE_S` of it."""
 NEAR_GRADUAL = 8
-"""Pictures on both sides of the middle of a fade or dissolve, and of where plain pictures begin or end: these too."""
+"""Pictures on both sides of where plain pictures begin or end that are decoded too.
+
+Around the middle of a fade or dissolve as many are as the longest that is sought has.
+"""
+SLACK = 1.3
+"""A dissolve that misses a bound by so much is looked at, too: with means for what is missing it may seem weaker."""
 DIM_SPREAD = 3 * PLAIN_SPREAD
 """A picture whose luma has a smaller standard deviation may be next to a plain one that is missing."""
 BLOCK = 240
@@ -163,17 +177,16 @@ def find_in_part(
     film.decode(first_choice(film), take_first)
     known = _gathered(NOTHING, batches)
     finder = _Finder(film.times_s, gradual, sensitivity, rules)
-    boundaries = finder.find(known, 0, len(film))
-    missing = second_choice(known, finder.suspected(known), boundaries, len(film))
-    if not missing.any():
-        return boundaries
-    batches.clear()
-    film.decode(missing, take)
-    known = _gathered(known, batches)
-    for first, end in finder.spans(np.flatnonzero(missing)):
-        again = finder.find(known, first, end)
-        kept = [boundary for boundary in boundaries if not first <= boundary.frame < end]
-        boundaries = sorted([*kept, *again])
+    found = finder.find(known, [(0, len(film))], slack=SLACK)
+    boundaries = found.boundaries
+    missing = suspected_places(known, finder.suspected(known), len(film)) | finder.looked_at(found, known)
+    while missing.any():
+        batches.clear()
+        film.decode(missing, take)
+        known = _gathered(known, batches)
+        found = finder.find(known, finder.spans(np.flatnonzero(missing)))
+        boundaries = sorted([*(each for each in boundaries if not found.covers(each.frame)), *found.boundaries])
+        missing = finder.looked_at(found, known)
     return boundaries
 
 
@@ -189,19 +202,35 @@ def first_choice(film: ChosenPictures) -> Bools:
     return chosen
 
 
-def second_choice(known: DecodedPictures, suspected: Integers, boundaries: list[Boundary], count: int) -> Bools:
-    """(n,) the missing pictures around suspected cuts, fades and dissolves.
+def suspected_places(known: DecodedPictures, suspected: Integers, count: int) -> Bools:
+    """(n,) the missing pictures around suspected cuts, and where plain pictures begin or end.
 
     suspected: which of the decoded pictures may follow a cut.
     """
     wanted, frames = np.zeros(count, bool), known.frames
     for before, at in zip(frames[suspected - 1].tolist(), frames[suspected].tolist(), strict=True):
         wanted[max(0, before + 1 - MARGIN) : at + MARGIN] = True
-    turns = frames[np.flatnonzero(np.diff(known.pictures.spread < DIM_SPREAD)) + 1]
-    for frame in [*turns.tolist(), *(boundary.frame for boundary in boundaries if boundary.is_gradual)]:
+    for frame in frames[np.flatnonzero(np.diff(known.pictures.spread < DIM_SPREAD)) + 1].tolist():
         wanted[max(0, frame - NEAR_GRADUAL) : frame + NEAR_GRADUAL] = True
     wanted[frames] = False
     return wanted
+
+
+@dataclass
+class FoundBoundaries:
+    """What was found in parts of a film. spans: first and last frame of each, the last not included.
+
+    doubtful: frames at which a cut is neither sure nor out of the question. nearly: where there may be a dissolve.
+    """
+
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    boundaries: list[Boundary] = field(default_factory=list)
+    doubtful: list[int] = field(default_factory=list)
+    nearly: list[int] = field(default_factory=list)
+
+    def covers(self, frame: int) -> bool:
+        """Whether it was decided about this frame."""
+        return any(first <= frame < end for first, end in self.spans)
 
 
 class _Finder:
@@ -209,30 +238,63 @@ class _Finder:
 
     def __init__(self, times_s: npt.NDArray[np.float64], gradual: bool, sensitivity: float, rules: int):
         self.times_s, self.gradual, self.sensitivity, self.rules = times_s, gradual, sensitivity, rules
-        self.reach = (
-            CONTEXT if rules == 1 else CONTEXT * APART // (APART - 1)
-        )  # frames that hold `CONTEXT` without repeats
+        # frames that hold `CONTEXT` without repeats
+        self.reach = CONTEXT if rules == 1 else CONTEXT * APART // (APART - 1)
 
-    def find(self, known: DecodedPictures, first: int, end: int) -> list[Boundary]:
-        """The boundaries with first ≤ frame < end."""
-        base, last = max(0, first - self.reach), min(len(self.times_s), end + self.reach)
-        window, found = PartWindow(self.sensitivity, self.rules, begins=base == 0), list[Boundary]()
-        frames, gone = known.without_repeats(base, last) if self.rules > 1 else np.arange(base, last), 0
-        decided, stop = np.searchsorted(frames, [first, end]).tolist()
-        for start in range(0, len(frames), BLOCK):
-            window.add_known(*known.between(frames[start : start + BLOCK], self.times_s))
+    def find(self, known: DecodedPictures, spans: Iterable[tuple[int, int]], slack: float = 1.0) -> FoundBoundaries:
+        """What is found in these spans of frames and up to where a decision begins, as in a film decoded whole."""
+        count, found = len(self.times_s), FoundBoundaries()
+        kept = known.without_repeats(0, count) if self.rules > 1 else np.arange(count)
+        for span in spans:
+            around = np.searchsorted(kept, span)
+            first, end = _whole_strides(int(around[0]), int(around[1]), len(kept))
+            if end > first:
+                found.spans.append((int(kept[first]), int(kept[end]) if end < len(kept) else count))
+                self._find(known, kept, first, end, slack, found)
+        return found
+
+    def _find(
+        self, known: DecodedPictures, kept: Integers, first: int, end: int, slack: float, found: FoundBoundaries
+    ) -> None:
+        """Decide about some of the frames that are no repeats."""
+        base, last = max(0, first - CONTEXT), min(len(kept), end + CONTEXT)
+        window, gone, decided = PartWindow(self.sensitivity, self.rules, begins=base == 0), base, first
+        for start in range(base, last, BLOCK):
+            window.add_known(*known.between(kept[start : min(last, start + BLOCK)], self.times_s))
             seen = gone + len(window)
-            if seen == len(frames):
+            if seen == len(kept):
                 window.judge(len(window))
-            until = stop if seen == len(frames) else min(stop, seen - CONTEXT)
-            if until <= decided:
-                continue
-            new = find_boundaries(window, decided - gone, until - gone, self.gradual)
-            found += [replace(boundary, frame=int(window.numbers[boundary.frame])) for boundary in new]
-            decided, spare = until, max(0, until - CONTEXT - gone)
+            while decided < end and (seen == last or decided + STRIDE + CONTEXT <= seen):
+                until = decided + STRIDE if decided + STRIDE + CONTEXT <= len(kept) else end
+                self._decide(window, decided - gone, until - gone, slack, found)
+                decided = until
+            spare = max(0, decided - CONTEXT - gone)
             window.drop(spare)
             gone += spare
-        return found
+
+    def _decide(self, window: PartWindow, first: int, until: int, slack: float, found: FoundBoundaries) -> None:
+        number = window.numbers
+        for boundary in find_boundaries(window, first, until, self.gradual):
+            found.boundaries.append(replace(boundary, frame=int(number[boundary.frame])))
+        cut = np.array(window.cut[first:until])
+        found.doubtful += number[first:until][(cut >= LOOSE) & (cut < SURE)].tolist()
+        if self.gradual and slack > 1:
+            found.nearly += [int(number[each.frame]) for each in find_dissolves(window, first, until, slack)]
+
+    def looked_at(self, found: FoundBoundaries, known: DecodedPictures) -> Bools:
+        """(n,) the missing pictures that the decisions about fades, dissolves and doubtful cuts look at."""
+        wanted, times = np.zeros(len(self.times_s), bool), self.times_s
+        gradual = [*found.nearly, *(each.frame for each in found.boundaries if each.is_gradual)]
+        for frames, side_s, fewest in (
+            (found.doubtful, SIDE_S, BESIDE_CUT),
+            (gradual, 2 * max(DISSOLVE_S), NEAR_GRADUAL),
+        ):
+            for frame in frames:
+                first, end = np.searchsorted(times, [times[frame] - side_s, times[frame] + side_s]).tolist()
+                first, end = max(first, frame - JUDGED), min(end, frame + JUDGED)
+                wanted[max(0, min(first, frame - fewest)) : max(end, frame + fewest) + 1] = True
+        wanted[known.frames] = False
+        return wanted
 
     def spans(self, frames: Integers) -> Iterator[tuple[int, int]]:
         """All that is decided anew once these frames are known: the first frames, and those after the last.
@@ -258,6 +320,12 @@ class _Finder:
             window.drop(done)
             base += done
         return np.concatenate(found)
+
+
+def _whole_strides(first: int, end: int, count: int) -> tuple[int, int]:
+    """As `DetectShots` decides: in whole strides, but for the last, before which less than a context is left."""
+    last = max(0, -(-(count - CONTEXT + 1) // STRIDE) - 1) * STRIDE
+    return min(first // STRIDE * STRIDE, last), count if end > last else -(-end // STRIDE) * STRIDE
 
 
 def _gathered(known: DecodedPictures, batches: list[tuple[Integers, ReducedPictures]]) -> DecodedPictures:

@@ -94,6 +94,12 @@ def test_a_dissolve_into_a_pan_begins_at_its_middle_by_the_second_rules(number: 
     assert abs(at - 50) <= 1 and transition == "dissolve"
 
 
+def test_how_sure_a_dissolve_near_the_films_start_is_does_not_depend_on_how_it_is_read() -> None:
+    early = film(dissolved(4, frames=60)[30:], *(shot(number, 60) for number in (8, 9, 10)))
+    scores = [table_of(early, rules=2, size=size)["score"].to_pylist() for size in (16, 250)]
+    assert scores[0] == scores[1]
+
+
 @pytest.mark.parametrize("at", [15, 80])
 def test_a_flash_near_a_dissolve_does_not_hide_it_by_the_second_rules(at: int) -> None:
     flashed = dissolved(1)

@@ -80,6 +80,26 @@ def test_the_boundaries_are_those_of_the_whole_film(coded: str, tmp_path: Path) 
     assert decode["choice"] == "economical" and len(every) == 5
 
 
+def dissolves_of_any_length(seed: int) -> list[np.ndarray]:
+    """Shots of a moving camera that dissolve into the next, over five to 29 pictures."""
+    chance, shots = np.random.default_rng(seed), list[np.ndarray]()
+    for number in range(100 * seed, 100 * seed + 12, 2):
+        length, pan = int(chance.integers(5, 30)), float(chance.uniform(-0.6, 0.6))
+        one, other = shot(number, length, pan=pan), shot(number + 1, length, pan=-pan)
+        shots += [shot(number, int(chance.integers(20, 50)), pan=pan), dissolve(one, other)]
+        shots += [shot(number + 1, int(chance.integers(20, 50)), pan=-pan)]
+    return shots
+
+
+@pytest.mark.parametrize("seed", [2, 5, 7])
+def test_dissolves_begin_at_the_picture_at_which_they_do_in_the_whole_film(seed: int, tmp_path: Path) -> None:
+    path = film(tmp_path / "film.mp4", *dissolves_of_any_length(seed))
+    every, _ = made(path, shots={"rules": 2})
+    some, decode = made(path, shots={"rules": 2, "decode": "economical"})
+    columns = ["start_frame", "end_frame", "transition"]
+    assert some.select(columns).equals(every.select(columns)) and decode["choice"] == "economical"
+
+
 @pytest.mark.parametrize("coded", ["default", "open groups"])
 def test_the_boundaries_are_those_of_the_whole_film_where_pictures_repeat(coded: str, tmp_path: Path) -> None:
     pictures = np.concatenate([shot(1, 60, pan=3), *some_shots()[1:]])
