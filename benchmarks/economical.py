@@ -6,8 +6,9 @@ that only decodes the same film. Then, film by film, whether both find the same 
 of every shot), and F1 of their hard cuts, by what was drawn.
 Material: the reel of drawn films as x264 makes it by default, with a fixed GOP of 48, with open GOPs, with a deep
 pyramid of B pictures, and as HEVC; at 360p as drawn, at 1080p under grain.
-Boundaries: films of a seed that nothing was tuned on, each encoded in the same five ways; with `--real DIR`
-real films too (DIR/films/*), as they are and so encoded.
+Boundaries: films of a seed that nothing was tuned on, each encoded in the same five ways; with `--as-drawn N` so many
+of them as they were drawn, and the SDR masters of so many short ones (`benchmarks.masters`); with `--real DIR` real
+films too (DIR/films/*), as they are and so encoded.
 Target:   at most 0.75 times a bare decode at 1080p and 1.2 times at 360p; the same boundaries on 95 % of films, and F1
 never lower by more than .005.
 
@@ -16,6 +17,7 @@ All run in turn, and ratios are taken within each turn.
     python -m benchmarks.economical --folder /tmp/benchmarks
     python -m benchmarks.economical --folder /tmp/benchmarks --heights 360 --seconds 60 --films 2 --repeat 1
     python -m benchmarks.economical --folder /tmp/benchmarks --films 0 --heights --real DIR
+    python -m benchmarks.economical --folder /tmp/benchmarks --films 0 --heights --as-drawn 20     # 40 films
 """
 
 from __future__ import annotations
@@ -108,6 +110,11 @@ class Agreement:
             self.economical.add(cuts_of(some), marked)
         say(f"{name}: {len(every) - 1} boundaries, lost {lost}, new {new}")
 
+    def in_words(self, what: str) -> str:
+        """How many films agree, of how many."""
+        same = f"{self.same} of {self.films} films with the same boundaries"
+        return f"{what}: {same}, {self.found} of {self.boundaries} boundaries found again"
+
     def figures(self, what: str) -> list[Figure]:
         """Agreement and F1."""
         figures = [
@@ -142,7 +149,7 @@ def measure(given: argparse.Namespace) -> Report:
             agreement.add(f"{what} {film.stem}{': exact, as ' + why if why else ''}", detect(film).found, some, marked)
         if agreement.films:
             figures += agreement.figures(what)
-            sentences.append(f"{what}: {agreement.films} films, {agreement.boundaries} boundaries")
+            sentences.append(agreement.in_words(what))
     return Report("economical", figures, [*(in_words(cost.film, cost.name) for cost in costs), *sentences])
 
 
@@ -176,12 +183,29 @@ def _kinds(given: argparse.Namespace) -> Iterator[tuple[str, Sequence[tuple[Path
         films = [(path, known[path.stem]) for path in paths]
         for setting in given.settings:
             yield f"drawn, {setting}", [(_encoded(given.folder, path, setting), marked) for path, marked in films]
+    if given.as_drawn:
+        yield "as drawn", _as_drawn(given.folder, given.as_drawn)
     if given.real:
         labels: Mapping[str, Marked] = real_labels(given.real)
         real = sorted((given.real / "films").iterdir())
         yield "real, as they are", [(path, labels.get(path.stem)) for path in real]
         for setting in given.settings:
             yield f"real, {setting}", [(_encoded(given.folder, path, setting), labels.get(path.stem)) for path in real]
+
+
+def _as_drawn(folder: Path, films: int) -> list[tuple[Path, Marked | None]]:
+    """So many films of the seed as they were drawn, and as many SDR masters of the short films of another seed."""
+    from benchmarks import masters
+    from benchmarks._masters import MASTERS, make_master
+    from examples.draw import draw_catalogue
+
+    drawn, short = folder / f"drawn-{SEED}", folder / f"drawn-{masters.SEED}"
+    paths = [one.path for one in draw_catalogue(drawn, films, SEED)]
+    known = drawn_labels(drawn)
+    of_masters = [one.path for one in draw_catalogue(short, films, masters.SEED, seconds=masters.SECONDS)]
+    rates, (sdr, *_) = masters.rates_of(short), MASTERS
+    made = [make_master(path, rates[path.stem], sdr, folder / "masters") for path in of_masters]
+    return [*((path, known[path.stem]) for path in paths), *((path, None) for path in made)]
 
 
 def _reel(folder: Path, height: int, setting: str, seconds: float) -> Path:
@@ -209,6 +233,7 @@ OPTIONS = (
     ("--settings", {"nargs": "+", "choices": [*SETTINGS], "default": [*SETTINGS], "help": "of the encoder"}),
     ("--heights", {"type": int, "nargs": "*", "choices": [*GOALS], "default": [*GOALS], "help": "of the reels"}),
     ("--films", {"type": int, "default": 8, "help": "how many films are drawn (default: %(default)s)"}),
+    ("--as-drawn", {"type": int, "default": 0, "metavar": "N", "help": "films as drawn, and SDR masters, N of each"}),
     ("--real", {"type": Path, "help": "folder of real films and labels"}),
 )
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from _benchmark_command import call, figures
 
+from benchmarks.economical import Agreement
 from benchmarks.figures import Figure
 from benchmarks.whole_film import whole_film_manifest
 
@@ -95,3 +96,10 @@ def test_a_master_in_pq_gives_the_descriptors_of_the_one_in_sdr(tmp_path: Path) 
     size = ("--films", "1", "--seconds", "4", "--only", "pq", "--no-tags")
     found = figures("masters", "--folder", str(tmp_path), *size)
     assert found["pq: same picture, cosine"]["min"] > 0.98
+
+
+def test_a_film_whose_dissolve_begins_one_picture_later_does_not_count_as_the_same() -> None:
+    agreement, every = Agreement(), [(0, "start"), (90, "dissolve"), (200, "cut")]
+    agreement.add("one", every, every, None)
+    agreement.add("other", every, [(0, "start"), (91, "dissolve"), (200, "cut")], None)
+    assert "1 of 2 films with the same boundaries, 3 of 4 boundaries" in agreement.in_words("drawn")
