@@ -37,6 +37,7 @@ def measure(given: argparse.Namespace) -> Report:
         [
             Figure(f"{widest} films, whole command", [costs[widest].wall_s], "s", at_most=AT_MOST_S if full else None),
             Figure("largest process", [costs[widest].peak_rss_mib], "MiB", at_most=AT_MOST_MIB if full else None),
+            *(Figure(f"{films} films, largest process", [cost.peak_rss_mib], "MiB") for films, cost in costs.items()),
             *(Figure(f"{films} films, each", [value], "ms") for films, value in per_film_ms.items()),
             Figure("widest run beside the median, per film", [ratio], at_most=AT_MOST_RATIO),
         ],

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from cinelake.manifest.sections import BoundSettings
 
 FOLDER = "quality"
+MEASURED_TOGETHER = 500
+"""Films that one question reads: an open file keeps its footer in memory until all are read."""
 OUTLIER_SCORE = 3.5
 """How far a film may be from the catalogue's median, as a modified z-score (Iglewicz and Hoaglin)."""
 MIN_FILMS = 8
@@ -98,19 +100,24 @@ def measure_new(lake: Lake, index: Index, tables: Mapping[str, Watched]) -> int:
     columns = (measured[name].to_pylist() for name in ("table", "movie_id", "key"))
     known = {(table, movie_id): key for table, movie_id, key in zip(*columns, strict=True)}
     at = datetime.datetime.now(datetime.UTC)
-    rows: list[dict[str, Any]] = []
+    parts: list[pa.Table] = []
     for name, watched in tables.items():
         keys = {movie_id: entry.key for movie_id, entry in index.cells(name).items()}
         new = sorted(movie_id for movie_id, key in keys.items() if known.get((name, movie_id)) != key)
-        for movie_id, measure, value in _values(lake, name, watched, new) if new else ():
-            about = {"table": name, "measure": measure.name, "unit": measure.unit, "key": keys[movie_id], "at": at}
-            rows.append({"movie_id": movie_id, "value": value, **about})
-    if rows:
+        for start in range(0, len(new), MEASURED_TOGETHER):
+            rows = [
+                {"movie_id": movie_id, "table": name, "measure": measure.name, "unit": measure.unit,
+                 "value": value, "key": keys[movie_id], "at": at}
+                for movie_id, measure, value in _values(lake, name, watched, new[start : start + MEASURED_TOGETHER])
+            ]  # fmt: skip
+            parts.append(pa.Table.from_pylist(rows, QUALITY.schema))
+    values = pa.concat_tables([QUALITY.schema.empty_table(), *parts])
+    if len(values):
         with lake.scratch() as scratch, storage_errors("writing what was measured"):
             path = scratch / "quality.parquet"
-            pq.write_table(pa.Table.from_pylist(rows, QUALITY.schema), path, compression="zstd")
+            pq.write_table(values, path, compression="zstd")
             lake.storage.publish(path, FOLDER, f"{at:%Y%m%dT%H%M%S%f}.parquet")
-    return len(rows)
+    return len(values)
 
 
 def _values(

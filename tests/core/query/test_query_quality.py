@@ -39,6 +39,17 @@ def test_a_cell_is_measured_once_for_each_key(lake: Lake) -> None:
     assert measure_new(lake, Index(lake), TABLES) == 0
 
 
+def test_no_film_is_left_out_where_films_are_measured_in_parts(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    measure_new(lake, Index(lake), TABLES)
+    whole = latest(lake).drop_columns(["at", "key"]).sort_by([("movie_id", "ascending"), ("measure", "ascending")])
+    for film in range(10):
+        commit(lake, film, 40 if film == 9 else 3 + film % 3, key="other")
+    monkeypatch.setattr("cinelake.query.quality.MEASURED_TOGETHER", 3)
+    assert measure_new(lake, Index(lake), TABLES) == 2 * 10
+    again = latest(lake).drop_columns(["at", "key"]).sort_by([("movie_id", "ascending"), ("measure", "ascending")])
+    assert again == whole
+
+
 def test_a_new_value_keeps_the_one_before_as_history(lake: Lake) -> None:
     measure_new(lake, Index(lake), TABLES)
     commit(lake, 9, 4, key="other")
