@@ -114,11 +114,11 @@ def _distance(figure: Figure) -> str:
     return f"{figure.name}: {figure.median:.2f}, {where} the goal of {figure.at_most:g}"
 
 
-def decode_only(film: Path) -> list[str]:
-    """The command that decodes all pictures and sound of a film and does nothing with them."""
+def decode_only(film: Path, *options: str) -> list[str]:
+    """The command that decodes all pictures and sound of a film and does nothing with them. options: of the input."""
     from cinelake.media.ffmpeg import binary
 
-    return [binary(), "-nostdin", "-loglevel", "error", "-i", str(film), "-f", "null", "-"]
+    return [binary(), "-nostdin", "-loglevel", "error", *options, "-i", str(film), "-f", "null", "-"]
 
 
 def made_for_nobody(film: Path) -> Cost:
