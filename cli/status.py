@@ -30,7 +30,7 @@ TOLD = {
     "errors": "a few pictures that do not decode, and count as good",
     "sound_holes_s": "holes in the sound, which count as silence",
     "clock_back_s": "a clock that goes back: recordings joined, a part that came twice, pictures moved behind others",
-    "pictures_late_s": "pictures later than they are shown: their container numbers them as they are decoded",
+    "pictures_late_s": "pictures that are later than they are shown (their container counts them as they are decoded)",
 }
 """Facts of a decode, and what they say of a film."""
 
