@@ -30,6 +30,7 @@ TOLD = {
     "errors": "a few pictures that do not decode, and count as good",
     "sound_holes_s": "holes in the sound, which count as silence",
     "clock_back_s": "a clock that goes back: recordings joined, a part that came twice, pictures moved behind others",
+    "pictures_late_s": "pictures that are later than they are shown (their container counts them as they are decoded)",
 }
 """Facts of a decode, and what they say of a film."""
 
@@ -45,6 +46,7 @@ def status(manifest: ManifestOption = HERE, strict: StrictOption = False, json: 
         facts |= {"films_with_decode_errors": films_that_tell_of(planning, "errors")}
         facts |= {"films_with_sound_holes": films_that_tell_of(planning, "sound_holes_s")}
         facts |= {"films_with_a_clock_that_goes_back": films_that_tell_of(planning, "clock_back_s")}
+        facts |= {"films_with_late_pictures": films_that_tell_of(planning, "pictures_late_s")}
         print_json({**plan_json(planning), **facts})
     else:
         _print(planning, failures, unusual)

@@ -131,7 +131,8 @@ def _read(settings: CatalogueSettings, base: Path, only: str | None, lake: Lake 
         listed = read_list(base / settings.list)
         films, problems = _in_list(listed.rows, (base / settings.list).parent)
         named, told = _named(films, owners)
-        return _catalogue(named, problems, [*listed.told, *told], store)
+        empty = [] if listed.rows else [f"no film in the list {str(settings.list)!r}: it has no row"]
+        return _catalogue(named, problems, [*empty, *listed.told, *told], store)
     films, skipped, empty = _at_places(settings.films, base, only, store)
     named, told = _named(films, owners)
     return _catalogue(named, [], [*empty, *told], store, tuple(skipped))
@@ -243,7 +244,10 @@ def _catalogue(
 def _clash(movie_id: str, films: list[CatalogueFilm]) -> CatalogueProblem:
     some = ", ".join(f"{film.uri!r}{_of_list(film.line, ' ({})')}" for film in films[:5])
     message = f"{len(films)} films have the id {movie_id!r}, none of them runs: {some}{' …' if len(films) > 5 else ''}"
-    message += ". Rename files, or give a list with a movie_id for each"
+    if len({os.path.normpath(film.path) for film in films}) == 1:
+        message += ". They are one film: leave it in one line, or give each line a movie_id of its own"
+    else:
+        message += ". Rename files, or give a list with a movie_id for each"
     return CatalogueProblem(movie_id, "movie_id_clash", message, tuple(f.uri for f in films), films[0].line)
 
 
@@ -257,8 +261,15 @@ def _absence(film: CatalogueFilm, answer: FileStat | FilmError | None) -> Catalo
     if isinstance(answer, FilmError):
         return CatalogueProblem(film.movie_id, answer.reason, f"{line}{answer}", (film.uri,), film.line)
     why = "" if is_remote(film.path) else _why_missing(film.path)
-    message = f"{line}{film.uri!r}: {why}"
+    message = f"{line}{film.uri!r}: {why}{_spelled_otherwise(film.uri) if film.line else ''}"
     return CatalogueProblem(film.movie_id, "film_missing", message, (film.uri,), film.line) if why else None
+
+
+def _spelled_otherwise(uri: str) -> str:
+    """What of a path in a list is not read as its writer may mean it."""
+    if uri.startswith("~"):
+        return "; ~ is no folder here: write the whole path"
+    return "; folders are parted by /, and drives have no letters here" if "\\" in uri else ""
 
 
 def _why_missing(path: str) -> str:

@@ -15,7 +15,10 @@ from pathlib import Path
 
 from cinelake.storage.store import is_file
 
-UNFINISHED = (".part", ".crdownload", ".download", ".tmp", ".aria2", ".ytdl", ".filepart", ".!qb", ".!ut")
+UNFINISHED = (
+    *(".part", ".partial", ".filepart", ".crdownload", ".opdownload", ".download", ".tmp", ".aria2", ".ytdl"),
+    *(".!qb", ".!ut", ".bc!", ".xltd"),
+)
 """Of downloads that have not ended."""
 SIDECARS = (
     *(".srt", ".vtt", ".ass", ".ssa", ".sub", ".idx", ".sup", ".smi", ".sami", ".lrc", ".ttml", ".dfxp", ".stl"),

@@ -81,7 +81,7 @@ class Index:
 
     def with_decode_fact(self, table: str, name: str) -> set[str]:
         """movie_ids of the cells whose decode tells of this, and not 0: `errors`, pictures that did not decode (fewer
-        than is damage), `sound_holes_s` or `clock_back_s`.
+        than is damage), `sound_holes_s`, `clock_back_s` or `pictures_late_s`.
         """
         query = "select name, footer from cells where folder = ? and instr(footer, ?) and not instr(footer, ?)"
         found = self._ask(query, table, f'"{name}":', f'"{name}":0,')

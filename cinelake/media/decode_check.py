@@ -49,7 +49,8 @@ class DecodeReport:
     after others that are missing; hole_s: where some are, how long pictures are missing; sound_hole_s: for how long
     there is silence between packets of sound, as none are there; pause_s: so long pictures or sound pause while the
     other goes on, which ffmpeg takes for jumps of the clock; back_s: by how much a transport stream's clock goes back
-    in small jumps, or how far pictures are moved whose times go back; repeated: the share of a transport stream's
+    in small jumps, or how far pictures are moved whose times go back; late_s: by how much pictures are later than they
+    are shown; repeated: the share of a transport stream's
     packets that come once more; sound_share: the share of ffmpeg's processor time (user_s + sys_s) that the sound took;
     picture_times: `times_digest` of all pictures, '' where none were read.
     """
@@ -69,6 +70,7 @@ class DecodeReport:
     sound_hole_s: float = 0.0
     pause_s: float = 0.0
     back_s: float = 0.0
+    late_s: float = 0.0
     repeated: float = 0.0
     sound_packets: int = 0
     sound_errors: int = 0

@@ -152,6 +152,11 @@ class PicturePipeReader(PipeReader):
         return len(self.times)
 
     @property
+    def start_s(self) -> float:
+        """When the first picture is shown."""
+        return self._seconds(self.times[0])
+
+    @property
     def end_s(self) -> float:
         """When the last picture ends."""
         last = self.times[-1:]  # at once: other threads ask while the pipe is read

@@ -14,6 +14,7 @@ from cinelake.media.decode_check import MISSING_BYTES, SIGKILL, DecodeReport, da
 from cinelake.media.devices import check_device, check_exact, device_files
 from cinelake.media.ffmpeg import Counters, Ffmpeg, sound_share, start_ffmpeg, version
 from cinelake.media.graph import build_graph, by_one_thread, picture_wishes, plain_wishes, sound_wishes
+from cinelake.media.late_pictures import pictures_late_s
 from cinelake.media.lengths import LONG_PICTURE_S, last_picture_s, longest_pause_s
 from cinelake.media.ogg_pages import lost_picture_pages
 from cinelake.media.opening import open_film
@@ -252,7 +253,7 @@ class _Reading:
             self._raise_reader_error(running)
             report = replace(report, damaged_pictures=report.damaged_pictures + self._lost_pages(report))
             report = replace(report, elsewhere=self._elsewhere(report), another_kind=self._another_kind(report))
-            report = replace(report, repeated=self._repeated(report))
+            report = replace(report, repeated=self._repeated(report), late_s=self._late_s())
             self._raise_device_error(report, running.returncode or 0)
             self._raise_damaged_among_threads(report.decode_errors + report.damaged_pictures > 0)
             damage = damage_of(self.path, self.probe, report, running.returncode or 0)
@@ -322,6 +323,12 @@ class _Reading:
             return 0.0
         with open_film(self.path) as fd:
             return share_repeated(fd)
+
+    def _late_s(self) -> float:
+        picture = next((reader for reader in self.readers if isinstance(reader, PicturePipeReader)), None)
+        if not self.is_film or picture is None or not picture.frames:
+            return 0.0
+        return pictures_late_s(self.path, self.probe, picture.start_s)
 
     def _pause_s(self, counted: Counters) -> float:
         """How long pictures or sound pause, where ffmpeg takes it for jumps; near a film's end these are too few."""

@@ -44,7 +44,12 @@ from cinelake.storage.processes import (
     import_rules,
 )
 
-FUNCTIONS = ("cinelake.media.probe", "cinelake.media.lengths", "cinelake.media.captions")
+FUNCTIONS = (
+    "cinelake.media.probe",
+    "cinelake.media.lengths",
+    "cinelake.media.captions",
+    "cinelake.media.late_pictures",
+)
 """Modules with sealed functions, imported before the first call."""
 LATEST_S = sealed.DEADLINE_S + 10
 """When a fork is killed that was taken over and has set its own alarm clock back."""

@@ -382,6 +382,8 @@ def _grouped(members: Sequence[StreamCell]) -> list[list[StreamCell]]:
 
 
 def _decode_facts(report: Any, choice: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    told = {"holes_s": report.hole_s, "sound_holes_s": report.sound_hole_s}
+    told |= {"clock_back_s": report.back_s, "pictures_late_s": report.late_s}
     return {
         "ffmpeg": ffmpeg.version(),
         "decode": {
@@ -389,9 +391,7 @@ def _decode_facts(report: Any, choice: Mapping[str, Any] | None = None) -> dict[
             "errors": report.decode_errors + max(report.damaged_pictures, report.lost_packets if report.hole_s else 0),
             "cpu_s": round(report.user_s + report.sys_s, 3),
             **({"device": report.device} if report.device != "cpu" else {}),
-            **({"holes_s": round(report.hole_s, 3)} if report.hole_s else {}),
-            **({"sound_holes_s": round(report.sound_hole_s, 3)} if report.sound_hole_s else {}),
-            **({"clock_back_s": round(report.back_s, 3)} if report.back_s else {}),
+            **{name: round(seconds, 3) for name, seconds in told.items() if seconds},
             **({"damage": report.damage} if report.damage else {}),
             **({"picture_times": report.picture_times} if report.picture_times else {}),
             **(choice or {}),

@@ -24,6 +24,8 @@ STRAYS = {
     "desktop.ini": "no_film",
     "day.mkv.part": "unfinished",
     "day.crdownload": "unfinished",
+    "day.opdownload": "unfinished",
+    "day.mp4.partial": "unfinished",
     "...And God Created Woman.mkv": "hidden",
     "._night.mkv": "hidden",
     "extras": "folder",

@@ -51,11 +51,12 @@ def test_a_cell_whose_footer_has_something_else_in_a_mapping_s_place_is_none(lak
     assert not index.with_decode_fact("marks", "errors")
 
 
-def test_cells_of_films_with_holes_in_their_sound_are_found(lake):
-    commit_marks(lake, "casablanca", run={"decode": {"errors": 0, "sound_holes_s": 2.5}})
+@pytest.mark.parametrize("fact", ["sound_holes_s", "clock_back_s", "pictures_late_s"])
+def test_cells_whose_decode_tells_of_this_are_found(lake, fact):
+    commit_marks(lake, "casablanca", run={"decode": {"errors": 0, fact: 0.04}})
     index = Index(lake)
     index.cells("marks")
-    assert index.with_decode_fact("marks", "sound_holes_s") == {"casablanca"}
+    assert index.with_decode_fact("marks", fact) == {"casablanca"}
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from _toy_tasks import HOOKS, TASKS, Night, outcomes
 
+from cinelake.media.ffmpeg import run_ffmpeg
 from cinelake.run.step import run_step
 
 
@@ -122,3 +123,11 @@ def test_a_film_without_sound_has_a_table_of_sound_all_the_same(night: Night) ->
 def test_one_task_may_make_two_tables_under_names_of_their_own(night: Night) -> None:
     night.run("cards", "rare: {task: cards, every: 10}", "sums: {inputs: {cards: rare}}")
     assert (night.numbers("cards"), night.numbers("rare"), night.numbers("sums")) == ([0, 5, 10, 15], [0, 10], [10])
+
+
+def test_the_footer_tells_by_how_much_pictures_are_late(night: Night) -> None:
+    drawn = ["-f", "lavfi", "-i", "testsrc2=d=1:s=64x48:r=25", "-c:v", "mpeg4", "-bf", "2", "-f", "avi"]
+    assert run_ffmpeg(["-y", *drawn, str(night.film)], deadline_s=60).returncode == 0
+    night.run("clock")
+    footer = night.lake.footer("clock", "film")
+    assert footer and footer.run["decode"]["pictures_late_s"] == 0.04
