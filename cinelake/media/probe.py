@@ -23,6 +23,7 @@ from cinelake.media.dolby_vision import profile_of
 from cinelake.media.headers import declared_by
 from cinelake.media.lengths import (
     MAX_BYTES_OF_PAUSES,
+    PAUSE_S,
     OPEN_FRAMES,
     as_length,
     bounded,
@@ -84,10 +85,21 @@ def probe(path: str, choices: StreamChoices = NO_CHOICES, *, max_pixels: int = M
             _raise_if_scrambled(path, fd, about.picture_ids[about.video.index])
         if about.clock_streams and about.video:
             about = replace(about, jump_s=jump_of(fd, about.container, about.video.fps, about.apart_s))
-            is_small = about.size_bytes <= MAX_BYTES_OF_PAUSES
-            if about.jump_s is None and is_small and longest_pause_s(path, about):
+            if about.jump_s is None and _may_pause(fd, about) and longest_pause_s(path, about):
                 about = replace(about, jump_s=SPARSE_S)
         return bounded(about, path, fd)
+
+
+def _may_pause(fd: int, about: Probe) -> bool:
+    """Whether it is worth it to look a whole file through for pauses."""
+    if about.size_bytes <= MAX_BYTES_OF_PAUSES:
+        return True
+    if about.container != "mpegts" or not about.duration_s or not about.video or not about.audio:
+        return False
+    from cinelake.media.pauses import may_pause  # with NumPy, which few films need here
+
+    pids = about.picture_ids.get(about.video.index), about.sound_ids.get(about.audio.index)
+    return may_pause(fd, [pid for pid in pids if pid is not None], about.duration_s, PAUSE_S)
 
 
 def _of_this_kind(described: Description, container: str, fd: int) -> Description:

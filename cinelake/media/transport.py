@@ -71,6 +71,27 @@ def share_repeated(fd: int) -> float:
     return again / max(count, 1)
 
 
+def end_stamps(data: bytes, pids: Collection[int]) -> dict[int, tuple[int, int]]:
+    """The first and the last time stamp that a piece has of each stream, in ticks; of decoding, where it is given apart.
+
+    (ISO/IEC 13818-1, section 2.4.3.6.)
+    """
+    packets = _packets(data)
+    begins = packets[packets[:, 1] & 0x40 != 0]
+    found: dict[int, tuple[int, int]] = {}
+    for pid, packet in zip(_pids(begins[:, 1:4].astype(np.int64)).tolist(), begins, strict=True):
+        head = packet[4 + (1 + int(packet[4]) if packet[3] & 0x20 else 0) :].tobytes()
+        if pid in pids and head[:3] == b"\x00\x00\x01" and len(head) > 18 and head[7] & 0x80:
+            ticks = _ticks(head[14:19] if head[7] & 0x40 else head[9:14])
+            found[pid] = (found.get(pid, (ticks,))[0], ticks)
+    return found
+
+
+def _ticks(stamp: bytes) -> int:
+    a, b, c, d, e = stamp
+    return (a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1
+
+
 def _pieces(fd: int) -> Iterator[bytes]:
     """The bytes at each place that is looked at."""
     size = os.fstat(fd).st_size

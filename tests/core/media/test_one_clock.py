@@ -3,7 +3,7 @@
 The film has 100 pictures, 25 a second, and four seconds of sound. Each row draws another master of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from _recorder import Recorder
 from cinelake.errors import DamagedFilm
 from cinelake.media.clock import CountedPictures, read_clock
 from cinelake.media.ffmpeg import run_ffmpeg
+from cinelake.media.lengths import MAX_BYTES_OF_PAUSES, PAUSE_S
+from cinelake.media.opening import open_film
+from cinelake.media.pauses import may_pause
 from cinelake.media.probe import probe
 from cinelake.media.reader import read_film
 from cinelake.spec.task import SoundStream, VideoClock
@@ -270,11 +273,11 @@ def test_pictures_that_begin_long_after_the_sound_are_where_they_belong(tmp_path
     assert seen.column("clock", "times_s")[[0, -1]] == pytest.approx([20.0, 21.96], abs=0.05)
 
 
-def paused(path: Path, pauses: str, length_s: int = 20) -> Path:
+def paused(path: Path, pauses: str, length_s: int = 20, more: Sequence[str] = ()) -> Path:
     """A broadcast of which one of them is missing from 3 s to 18 s."""
     gone = "'not(between(t,3,18))'"
     left_out = ["-vf", f"select={gone}"] if pauses == "pictures" else ["-af", f"aselect={gone}"]
-    codecs = ["-c:v", "mpeg2video", "-c:a", "mp2", "-fps_mode", "vfr", *left_out]
+    codecs = ["-c:v", "mpeg2video", "-c:a", "mp2", "-fps_mode", "vfr", *left_out, *more]
     return make_film(path, f"testsrc=d={length_s}:s=64x48:r=25", f"sine=d={length_s}", options=codecs)
 
 
@@ -289,6 +292,26 @@ def test_one_that_pauses_long_while_the_other_goes_on_is_where_it_belongs(
     assert seen.column("clock", "times_s")[-1] == pytest.approx(19.96, abs=0.05)
     assert len(seen.samples("sound")) / 8000 == pytest.approx(20.0, abs=0.1)
     assert reading.sound_hole_s == pytest.approx(15.0 if pauses == "sound" else 0.0, abs=0.2)
+
+
+@pytest.mark.parametrize("length_s", [19, 40], ids=["near the end", "before"])
+@pytest.mark.parametrize("pauses", ["pictures", "sound"])
+def test_a_pause_in_a_large_broadcast_is_found_by_samples_of_it(tmp_path: Path, pauses: str, length_s: int) -> None:
+    path = paused(tmp_path / "film.ts", pauses, length_s, ["-muxrate", str(16_000_000)])
+    assert path.stat().st_size > MAX_BYTES_OF_PAUSES
+    seen = Recorder(clock=VideoClock(), sound=SoundStream(8000))
+    read_film(str(path), probe(str(path)), [seen], deadline_s=60)
+    assert seen.column("clock", "times_s")[-1] == pytest.approx(length_s - 0.04, abs=0.05)
+    assert len(seen.samples("sound")) / 8000 == pytest.approx(length_s, abs=0.1)
+
+
+def test_a_large_broadcast_without_a_pause_is_not_looked_through(tmp_path: Path) -> None:
+    codecs = ["-c:v", "mpeg2video", "-c:a", "mp2", "-muxrate", "16000000"]
+    path = make_film(tmp_path / "film.ts", "testsrc=d=40:s=64x48:r=25", "sine=d=40", options=codecs)
+    about = probe(str(path))
+    pids = about.picture_ids[about.video.index], about.sound_ids[about.audio.index]
+    with open_film(str(path)) as fd:
+        assert not may_pause(fd, pids, 40.0, PAUSE_S)
 
 
 @pytest.mark.parametrize("length_s", [19, 30], ids=["near the end", "before"])
