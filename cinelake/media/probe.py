@@ -56,6 +56,9 @@ ROUNDED, MAX_SHAPE = 0.01, 1000
 MOSTLY = 0.5
 """Pictures of which a larger share of packets is scrambled cannot be seen."""
 
+SAMPLED = ("mpegts", "mpeg")
+"""Containers of which samples say whether a stream of theirs may pause."""
+
 COLOR_MATRICES = {1: "bt709", 9: "bt2020", 10: "bt2020"}
 """libav's numbers of matrix coefficients (ITU-T H.273)."""
 
@@ -94,12 +97,12 @@ def _may_pause(fd: int, about: Probe) -> bool:
     """Whether it is worth it to look a whole file through for pauses."""
     if about.size_bytes <= MAX_BYTES_OF_PAUSES:
         return True
-    if about.container != "mpegts" or not about.duration_s or not about.video or not about.audio:
+    if about.container not in SAMPLED or not about.duration_s or not about.video or not about.audio:
         return False
     from cinelake.media.pauses import may_pause  # with NumPy, which few films need here
 
-    pids = about.picture_ids.get(about.video.index), about.sound_ids.get(about.audio.index)
-    return may_pause(fd, [pid for pid in pids if pid is not None], about.duration_s, PAUSE_S)
+    ids = about.picture_ids[about.video.index], about.sound_ids[about.audio.index]
+    return may_pause(fd, about.container, ids, about.duration_s, PAUSE_S)
 
 
 def _of_this_kind(described: Description, container: str, fd: int) -> Description:

@@ -82,12 +82,13 @@ def end_stamps(data: bytes, pids: Collection[int]) -> dict[int, tuple[int, int]]
     for pid, packet in zip(_pids(begins[:, 1:4].astype(np.int64)).tolist(), begins, strict=True):
         head = packet[4 + (1 + int(packet[4]) if packet[3] & 0x20 else 0) :].tobytes()
         if pid in pids and head[:3] == b"\x00\x00\x01" and len(head) > 18 and head[7] & 0x80:
-            ticks = _ticks(head[14:19] if head[7] & 0x40 else head[9:14])
+            ticks = ticks_of(head[14:19] if head[7] & 0x40 else head[9:14])
             found[pid] = (found.get(pid, (ticks,))[0], ticks)
     return found
 
 
-def _ticks(stamp: bytes) -> int:
+def ticks_of(stamp: bytes) -> int:
+    """A time stamp of a packet's head, in ticks."""
     a, b, c, d, e = stamp
     return (a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1
 
