@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from cinelake.manifest.values import STRICT, Cron, Flow, Name, PositiveInt, Text, Zone
+from cinelake.manifest.values import Cron, Flow, Name, PositiveInt, Text, Zone
+from cinelake.spec.settings import Settings
 
 
-class ScheduleSettings(BaseModel):
+class ScheduleSettings(Settings):
     """One schedule, deployed by `cinelake deploy`: exactly one of `cron` and `after`."""
 
-    model_config = ConfigDict(**STRICT, json_schema_extra={"oneOf": [{"required": ["cron"]}, {"required": ["after"]}]})
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["cron"]}, {"required": ["after"]}]})
 
     flow: Flow
     """What runs: the catalogue's stale cells, a training, a tuning, or publishing."""
@@ -37,10 +38,8 @@ class ScheduleSettings(BaseModel):
         return self
 
 
-class TriggerSettings(BaseModel):
+class TriggerSettings(Settings):
     """One trigger, deployed by `cinelake deploy`: something that happens starts a flow."""
-
-    model_config = STRICT
 
     when: Literal["new_labels", "new_films", "new_champion"]
     """`new_labels`: labels of the model were imported. `new_films`: films came into the lake, with a model those that
@@ -65,19 +64,15 @@ class TriggerSettings(BaseModel):
         return self
 
 
-class ServerSettings(BaseModel):
+class ServerSettings(Settings):
     """The Prefect server that a run starts on this machine where none is configured and no `cinelake up` runs."""
-
-    model_config = STRICT
 
     keep_s: Annotated[float, Field(ge=0, le=604_800)] = 600.0
     """Seconds that it stays after its last use, so that the next run finds it; 0: it ends with its run."""
 
 
-class DeploySettings(BaseModel):
+class DeploySettings(Settings):
     """What `cinelake deploy` calls things on a Prefect server that several projects may share."""
-
-    model_config = STRICT
 
     project: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")] | None = None
     """Whose deployments they are; by default the folder's name with a digest of its path."""
@@ -85,10 +80,8 @@ class DeploySettings(BaseModel):
     """The work pool whose workers run them; made, for processes, if it is not there."""
 
 
-class LimitSettings(BaseModel):
+class LimitSettings(Settings):
     """A limit that all runs share which use one Prefect server (a global concurrency limit there)."""
-
-    model_config = STRICT
 
     slots: PositiveInt
     """How many films may be worked on at the same time, by all runs together."""
@@ -96,10 +89,8 @@ class LimitSettings(BaseModel):
     """Only films of which one of these tables is made take a slot; left out: all films."""
 
 
-class NotificationSettings(BaseModel):
+class NotificationSettings(Settings):
     """Who is told when too much fails."""
-
-    model_config = STRICT
 
     failure_rate: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Tell when more than this share of the cells that a run tried has failed."""

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from cinelake.manifest.values import STRICT, PositiveFloat, Text
+from cinelake.manifest.values import PositiveFloat, Text
+from cinelake.spec.settings import Settings
 from cinelake.spec.streams import StreamChoice, StreamChoices
 from cinelake.storage.objects import holds_credentials
 from cinelake.storage.store import StorageLocation
@@ -22,10 +23,8 @@ SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 BYTES_PER_GB = 10**9
 
 
-class BucketSettings(BaseModel):
+class BucketSettings(Settings):
     """How a bucket is reached; a folder of this machine needs none of it."""
-
-    model_config = STRICT
 
     region: str | None = None
     """Region of the bucket, if it cannot be told from the bucket's name."""
@@ -115,10 +114,8 @@ class CatalogueSettings(BucketSettings):
         return self
 
 
-class StagingSettings(BaseModel):
+class StagingSettings(Settings):
     """Copies of films on this machine's disk, while a step works on them: of films on object stores, or of all."""
-
-    model_config = STRICT
 
     folder: Text | None = None
     """A folder on a disk of the machine (of each worker's machine); by default one among its temporary files."""
@@ -150,10 +147,8 @@ OneOrMore = Annotated[
 ]
 
 
-class StreamWish(BaseModel):
+class StreamWish(Settings):
     """What is wanted of one kind of stream; all that is named must fit."""
-
-    model_config = STRICT
 
     language: OneOrMore = []
     """Languages in order of preference (`[deu, eng]`): as ISO 639 has them, of two or three letters."""
@@ -185,10 +180,8 @@ class SoundWish(StreamWish):
         return StreamChoice(tuple(self.language), self.title, tuple(self.layout), self.otherwise == "fail")
 
 
-class StreamSettings(BaseModel):
+class StreamSettings(Settings):
     """Which streams of films are read, where they have several; columns of a list say it for single films."""
-
-    model_config = STRICT
 
     pictures: PicturesWish = Field(default=PicturesWish())
     """Of the pictures; by default the first default stream, else the largest. Covers are never taken."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from cinelake.manifest.deployments import (
     DeploySettings,
@@ -20,8 +20,9 @@ from cinelake.manifest.deployments import (
     TriggerSettings,
 )
 from cinelake.manifest.films import SCHEME, CatalogueSettings, LakeSettings, StagingSettings, StreamSettings, absolute
-from cinelake.manifest.values import STRICT, Name, PositiveFloat, PositiveInt, Text
+from cinelake.manifest.values import Name, PositiveFloat, PositiveInt, Text
 from cinelake.spec.film import MAX_PIXELS, DecodeDevice
+from cinelake.spec.settings import Settings
 
 if TYPE_CHECKING:
     from cinelake.spec import task
@@ -36,13 +37,7 @@ SearchRange = Annotated[
 ]
 
 
-class Section(BaseModel):
-    """Base of a section: frozen, unknown names refused, every field with a description."""
-
-    model_config = STRICT
-
-
-class NodeKind(Section):
+class NodeKind(Settings):
     """Nodes of one kind that a cluster adds by itself when steps wait for them."""
 
     cpus: Annotated[float, Field(ge=0)] = 0.0
@@ -59,7 +54,7 @@ EngineKind = Literal["local", "dask", "ray"]
 """Modules of `cinelake.engines` that make an engine."""
 
 
-class EngineSettings(Section):
+class EngineSettings(Settings):
     """Where the work runs; nothing else in the manifest changes with it."""
 
     kind: EngineKind = "local"
@@ -84,7 +79,7 @@ class EngineSettings(Section):
         return self
 
 
-class DecodeSettings(Section):
+class DecodeSettings(Settings):
     """What decodes films' pictures. Nothing falls back: a film that the device cannot decode fails, and says so.
 
     The tables are the same, and stay when this is changed: so a device decodes only what every decoder gives alike bit
@@ -97,7 +92,7 @@ class DecodeSettings(Section):
     """`cpu`; `cuda` (NVIDIA), `vaapi` (Intel and AMD on Linux) or `qsv` (Intel), on every machine that runs films."""
 
 
-class DefaultSettings(Section):
+class DefaultSettings(Settings):
     """Deadlines, retries and limits of all steps; an entry's own `deadline_s` goes before."""
 
     deadline_s: DeadlineSeconds = 600.0
@@ -111,7 +106,7 @@ class DefaultSettings(Section):
     """Pictures with more pixels than this are not decoded: the film fails, by `pictures_too_large`."""
 
 
-class TrackingSettings(Section):
+class TrackingSettings(Settings):
     """Where MLflow records runs and keeps trained models."""
 
     uri: Text = Field(default="mlflow.db", repr=False)
@@ -132,7 +127,7 @@ class TrackingSettings(Section):
         return self.model_copy(update={"uri": uri, "artifacts": artifacts and absolute(artifacts, base)})
 
 
-class ResourceSettings(Section):
+class ResourceSettings(Settings):
     """What a step of an entry, or a training of a model, needs; what is not named stays as its code has it."""
 
     cpus: PositiveFloat | None = None
@@ -147,7 +142,7 @@ class ResourceSettings(Section):
         return replace(declared, **{name: value for name, value in self.model_dump().items() if value is not None})
 
 
-class ModelSettings(Section):
+class ModelSettings(Settings):
     """One learned model: what `cinelake train NAME` learns from, and when it may be promoted."""
 
     model: Name | None = None
@@ -181,7 +176,7 @@ class ModelSettings(Section):
     """What one training needs of a cluster, and each trial of a tuning; the engine places it where that is."""
 
 
-class MonitoringSettings(Section):
+class MonitoringSettings(Settings):
     """What a run tells while it works; options of `cinelake run` go before."""
 
     log_json: Text | None = None
@@ -197,7 +192,7 @@ class MonitoringSettings(Section):
         return self.model_copy(update={name: absolute(file, base) for name, file in files.items() if file})
 
 
-class BoundSettings(Section):
+class BoundSettings(Settings):
     """What a measure of the tables' quality must keep to; a publish fails where films break it."""
 
     at_least: float | None = None
@@ -223,7 +218,7 @@ class BoundSettings(Section):
         return " and ".join(f"{words} {value:g}" for words, value in named if value is not None)
 
 
-class QualitySettings(Section):
+class QualitySettings(Settings):
     """What is watched of the tables: which films stand out, and what a publish must keep to."""
 
     outlier_score: PositiveFloat = 3.5
@@ -234,7 +229,7 @@ class QualitySettings(Section):
     """By `TABLE.MEASURE` (docs/tables.md lists them), or `TABLE.coverage`: the share of films that have the table."""
 
 
-class PublishSettings(Section):
+class PublishSettings(Settings):
     """The published copy: compacted, sorted, partitioned (`cinelake publish`)."""
 
     tables: list[Name] = []
@@ -249,7 +244,7 @@ class PublishSettings(Section):
     """Files made at the same time; by default the processors."""
 
 
-class EntryOptions(Section):
+class EntryOptions(Settings):
     """What may stand in every entry of `tasks`, beside the task's own parameters."""
 
     task: str | None = None
@@ -266,7 +261,7 @@ class EntryOptions(Section):
     """The trained model to apply: `NAME@champion` or `NAME@VERSION`; only of tasks that apply one."""
 
 
-class Sections(Section):
+class Sections(Settings):
     """A pipeline of Cinelake: which tasks run on which films, and where."""
 
     lake: Text | LakeSettings

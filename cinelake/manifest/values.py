@@ -1,10 +1,10 @@
-"""What the values of a manifest's settings may be, and what all its sections keep to."""
+"""What the values of a manifest's settings may be."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from cinelake.errors import did_you_mean
 
@@ -15,8 +15,6 @@ PositiveFloat = Annotated[float, Field(gt=0, le=1e9)]
 """Above it no number of seconds, GB or processors means anything."""
 Flow = Literal["catalogue", "train", "tune", "publish"]
 """What runs by itself."""
-STRICT = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-"""Of every section: frozen, unknown names refused, every field with a description."""
 
 
 def check_cron(text: str) -> str:

@@ -11,8 +11,6 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import av
-import numpy as np
-import numpy.typing as npt
 from av.error import FFmpegError
 
 from cinelake.errors import FilmError
@@ -234,18 +232,22 @@ def longest_pause_s(path: str, about: Probe) -> float:
             stamp = packet.dts if packet.dts is not None else packet.pts
             if packet.size and stamp is not None:
                 times[packet.stream_index].append(stamp * ticks_s[packet.stream_index])
-    pictures, sound = (np.array(each, np.float64) for each in times.values())
+    pictures, sound = times.values()
     return max(_longest_s(pictures, sound), _longest_s(sound, pictures))
 
 
-def _longest_s(paused: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
+def _longest_s(paused: Sequence[float], other: Sequence[float]) -> float:
     """The longest pause of one stream in which the other goes on; 0 without any."""
-    begins, steps = other[:-1], np.diff(other)
+    if all(end - begin <= PAUSE_S for begin, end in itertools.pairwise(paused)):
+        return 0.0
+    import numpy as np  # most films have no pause, and the process that looks into them starts without NumPy
+
+    times, begins, steps = np.array(paused), np.array(other[:-1]), np.diff(np.array(other))
     goes_on = (steps > 0) & (steps <= PAUSE_S)
     longest_s = 0.0
-    for at in np.flatnonzero(np.diff(paused) > PAUSE_S):
-        within = goes_on & (begins >= paused[at]) & (begins + steps <= paused[at + 1])
-        pause_s = float(paused[at + 1] - paused[at])
+    for at in np.flatnonzero(np.diff(times) > PAUSE_S):
+        within = goes_on & (begins >= times[at]) & (begins + steps <= times[at + 1])
+        pause_s = float(times[at + 1] - times[at])
         longest_s = max(longest_s, pause_s if steps[within].sum() > GOES_ON * pause_s else 0.0)
     return longest_s
 

@@ -39,7 +39,6 @@ from cinelake.media.scan import Fields, find_scan
 from cinelake.media.sealed import sealed
 from cinelake.media.sniff import pointer_kind
 from cinelake.media.taken import take_streams
-from cinelake.media.transport import share_scrambled
 from cinelake.spec.film import MAX_PIXELS, Probe, SoundInfo, SubtitleInfo, VideoInfo
 from cinelake.spec.streams import NO_CHOICES, StreamChoices
 
@@ -122,6 +121,8 @@ def _reopened(path: str) -> Iterator[Any]:
 
 
 def _raise_if_scrambled(path: str, fd: int, pid: int) -> None:
+    from cinelake.media.transport import share_scrambled  # with NumPy, which hardly any film needs here
+
     if share_scrambled(fd, pid) > MOSTLY:
         raise NotAFilm(f"the pictures of {path!r} are scrambled, as a pay channel's are: record it descrambled")
 

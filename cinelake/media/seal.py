@@ -29,7 +29,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import psutil
 
 from cinelake.errors import FilmError
 from cinelake.media import ffmpeg, sealed
@@ -105,6 +104,10 @@ def _bury(pidfd: int, pid: int, reply_to: int, *, is_late: bool) -> None:
 
 def end_children(but: Collection[int] = ()) -> None:
     """Kill the children of this process but these, and what they leave to it when they die."""
+    if not _has_children():
+        return
+    import psutil  # hardly ever needed
+
     while _has_children() and (ended := [child for child in psutil.Process().children() if child.pid not in but]):
         for child in ended:
             with contextlib.suppress(psutil.NoSuchProcess):

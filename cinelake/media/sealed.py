@@ -37,6 +37,8 @@ ENDS_WITHIN_S = 1.0
 MAX_REPLY_BYTES = 64 << 20
 """A reply is some thousand bytes; more than this is none."""
 SEAL = "cinelake.media.seal"
+SEAL_VARIABLES = {"OPENBLAS_NUM_THREADS": "1", "PYDANTIC_DISABLE_PLUGINS": "__all__"}
+"""It forks: no threads beside it. Plugins of pydantic, sought in every installed package, have no business in it."""
 HEADER = struct.Struct("<Q")
 """Before a request: its bytes. The descriptor for the reply comes with it."""
 P = ParamSpec("P")
@@ -186,11 +188,7 @@ class _Seal:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={
-                    **plain_environment(),
-                    **import_path(),
-                    "OPENBLAS_NUM_THREADS": "1",
-                },  # it forks: no threads beside it
+                env={**plain_environment(), **import_path(), **SEAL_VARIABLES},
                 start_new_session=True,
             )
         self._process, self._owner = process, os.getpid()

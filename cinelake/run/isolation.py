@@ -1,9 +1,11 @@
-"""What surrounds the work of tasks in a worker: whatever one raises becomes a typed failure, and memory stays quiet."""
+"""What surrounds the work of tasks in a worker: whatever one raises becomes a typed failure, memory stays quiet, and
+libraries start no threads of their own."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import re
 import socket
 import sys
@@ -13,8 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cinelake.errors import CinelakeError, DiskFull, FilmError, StorageError, TaskFailed, WorkerLost
+from cinelake.storage.processes import OPENCV_THREADS, environment_variables
 from cinelake.storage.store import is_disk_full
 
+ONE_THREAD = {OPENCV_THREADS: "1", "OPENBLAS_NUM_THREADS": "1"}
+"""How many threads OpenCV, and the linear algebra that it brings with it, have where they are loaded meanwhile."""
 PR_SET_THP_DISABLE, PR_GET_THP_DISABLE = 41, 42
 NO_MEMORY = re.compile(r"bad_alloc|(out of|insufficient) memory|(failed to|cannot|unable to) allocate", re.IGNORECASE)
 """How libraries written in C++ report that memory ran out; Python itself has an exception for it."""
@@ -70,6 +75,24 @@ def quiet_memory() -> Iterator[None]:
     finally:
         _without_huge_pages(before)
         gc.unfreeze()
+
+
+@contextmanager
+def no_idle_threads() -> Iterator[None]:
+    """OpenCV works in the thread that calls it; what it makes is the same with any number of threads.
+
+    Its own would spin between the small pictures of a film that is decoded, beside ffmpeg's, for more than they do.
+    """
+    before = sys.modules["cv2"].getNumThreads() if "cv2" in sys.modules else 0
+    if before:
+        sys.modules["cv2"].setNumThreads(1)
+    try:
+        with environment_variables(ONE_THREAD):
+            yield
+    finally:
+        if "cv2" in sys.modules:
+            usual = int(os.environ.get(OPENCV_THREADS) or len(os.sched_getaffinity(0)))
+            sys.modules["cv2"].setNumThreads(before or usual)
 
 
 def _without_huge_pages(wanted: bool) -> bool:

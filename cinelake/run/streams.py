@@ -26,7 +26,7 @@ from cinelake.media.probe import probe
 from cinelake.media.reader import DamagedAmongThreads, DecodeReport, Reading, read_film
 from cinelake.run.cells import Clocks, FilmCells, Spent, StepCell
 from cinelake.run.choosing import rows_of_choice, why_not_chosen
-from cinelake.run.isolation import as_film_errors, quiet_memory
+from cinelake.run.isolation import as_film_errors, no_idle_threads, quiet_memory
 from cinelake.run.staging import FileStamp, check_as_planned, check_unchanged, stamp_film
 from cinelake.spec.film import DecodeThreads, Probe
 from cinelake.spec.streams import SOUND
@@ -254,7 +254,7 @@ def _choose(run: FilmCells, member: StreamCell, known: tuple[FileStamp, Clocks, 
     stamp, clocks, limit_s = known
     try:
         with as_film_errors(member.cell.table):
-            with quiet_memory(), member.at_work():
+            with quiet_memory(), no_idle_threads(), member.at_work():
                 made = rows_of_choice(member.worker, run.film, member.cell, limit_s, _progress(run))
             if isinstance(made, str):
                 return made
@@ -293,7 +293,7 @@ def _read(
     if not groups:
         return [], None
     try:
-        with quiet_memory():
+        with quiet_memory(), no_idle_threads():
             reading = read_film(
                 run.film.path,
                 about,

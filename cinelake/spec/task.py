@@ -32,13 +32,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from cinelake.errors import UnknownName
 from cinelake.spec.contract import Contract
 from cinelake.spec.film import MAX_PIXELS, DecodeDevice
 from cinelake.spec.installed import load, names_in
 from cinelake.spec.roles import Role, RoleT
+from cinelake.spec.settings import Settings
 from cinelake.spec.streams import NO_CHOICES, PICTURES, SOUND, StreamChoices
 
 if TYPE_CHECKING:
@@ -54,10 +55,8 @@ ADDED_LATER = "added later"
 """Marks a parameter that came after tables were made: at its default it enters no key, so that these stay fresh."""
 
 
-class Params(BaseModel):
-    """Base of a task's parameters: frozen, unknown names refused, every field with a description."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+class Params(Settings):
+    """Base of a task's parameters."""
 
 
 @dataclass(frozen=True)

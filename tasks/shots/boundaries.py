@@ -184,11 +184,13 @@ def _blends(film: Window, first: int, last: int, half: int, bound: float) -> lis
     if not len(at):
         return []
     first_at, end = int(at[0]), int(at[-1]) + 1  # one after the other: parts of the pictures, not copies
-    whole = np.square(tiny[first_at + half : end + half] - tiny[first_at - half : end - half]).mean((1, 2, 3))
+    whole = _mean_square(tiny[first_at + half : end + half] - tiny[first_at - half : end - half])
     error, apart = np.full(len(at), np.inf), np.flatnonzero(whole > 100)
+    if not len(apart):  # most stretches of a film
+        return []
     middle = at[apart]
     off = tiny[middle] - (tiny[middle - half] + tiny[middle + half]) / 2
-    error[apart] = np.square(off).mean((1, 2, 3)) / whole[apart]
+    error[apart] = _mean_square(off) / whole[apart]
     middles = []
     for index in np.flatnonzero(error < bound):
         frame = int(at[index])
@@ -196,6 +198,12 @@ def _blends(film: Window, first: int, last: int, half: int, bound: float) -> lis
         if first <= frame < last and error[index] == least and _steady_blend(film, frame, half):
             middles.append((frame, float(error[index])))
     return middles
+
+
+def _mean_square(off: Floats) -> Floats:
+    """(n, 18, 32, 3) → (n,) mean of the squares; `off` itself becomes these: new memory costs as much as the sums."""
+    np.square(off, out=off)
+    return np.asarray(off.mean((1, 2, 3)))
 
 
 def _steady_blend(film: Window, at: int, half: int) -> bool:

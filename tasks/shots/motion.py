@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cinelake.media.batches import FrameBatch
 from cinelake.spec.arrays import Floats, PixelArray
@@ -47,17 +48,22 @@ class Motion:
     def add(self, batch: FrameBatch) -> None:
         """Measure the flow into the pictures that are due."""
         assert batch.pixels is not None
+        pairs: list[tuple[float, float]] = []
+        flows: list[Floats] = []
         for index, time_s in enumerate(batch.times_s.tolist()):
             grey = None
             if self.before is not None:
                 grey = _grey(batch.pixels[index])
-                step_s = max(1e-3, time_s - self.before[0])
-                histogram = flow_histogram(self._flow.calc(self.before[1], grey, None), step_s)
-                self.measured.append((self.before[0], time_s, histogram))
+                flows.append(self._flow.calc(self.before[1], grey, None)[::2, ::2])
+                pairs.append((self.before[0], time_s))
                 self.before = None
             if time_s >= self.next_s:
                 self.before = (time_s, _grey(batch.pixels[index]) if grey is None else grey)
                 self.next_s = time_s + 1.0 / PAIRS_A_SECOND
+        if pairs:
+            steps_s = np.array([max(1e-3, after_s - before_s) for before_s, after_s in pairs])
+            histograms = flow_histograms(np.stack(flows), steps_s)
+            self.measured += [(*pair, histogram) for pair, histogram in zip(pairs, histograms, strict=True)]
 
     def take(self, start_s: float, end_s: float) -> Floats:
         """(26,) mean over the pairs within the shot; a shot too short to have been measured stands still."""
@@ -75,15 +81,21 @@ def _still() -> Floats:
     return histogram
 
 
-def flow_histogram(flow: Floats, step_s: float) -> Floats:
-    """(36, 64, 2) flow in pixels → (26,): shares by direction and speed, share that is still, mean speed."""
-    x, y = flow[::2, ::2, 0].ravel(), flow[::2, ::2, 1].ravel()  # patches are six pixels apart: no more to be seen
-    speed = np.hypot(x, y) / (WIDTH * step_s)
-    direction = np.rint(np.arctan2(y, x) * (DIRECTIONS / (2 * np.pi))).astype(int) % DIRECTIONS
+def flow_histograms(flows: Floats, steps_s: npt.NDArray[np.float64]) -> Floats:
+    """(n, 18, 32, 2) flows in pixels, every second one each way, and (n,) their times → (n, 26).
+
+    Each: shares by direction and speed, share that is still, mean speed. Patches are six pixels apart: between every
+    second pixel there is no more to be seen.
+    """
+    count, steps = len(flows), steps_s[:, None]
+    x, y = (np.ascontiguousarray(flows[..., axis]).reshape(count, -1) for axis in (0, 1))
+    speed = np.hypot(x, y) / (WIDTH * steps).astype(np.float32)
+    direction = np.rint(np.arctan2(y, x) * np.float32(DIRECTIONS / (2 * np.pi))).astype(int) % DIRECTIONS
     level = np.searchsorted(np.array(SPEEDS), speed, side="right")
     bins = np.where(level == 0, DIRECTIONS * len(SPEEDS), (level - 1) * DIRECTIONS + direction)
-    shares = np.bincount(bins, minlength=MOTION_SIZE - 1) / len(bins)
-    return np.append(shares, speed.mean()).astype(np.float32)
+    bins += np.arange(count)[:, None] * (MOTION_SIZE - 1)
+    counts = np.bincount(bins.ravel(), minlength=count * (MOTION_SIZE - 1)).reshape(count, -1)
+    return np.hstack([counts / bins.shape[1], speed.mean(1)[:, None]]).astype(np.float32)
 
 
 def _grey(picture: PixelArray) -> PixelArray:

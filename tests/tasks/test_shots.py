@@ -13,7 +13,7 @@ from _real_data import REAL
 from cinelake.errors import ContractViolation
 from cinelake.spec.task import Film
 from tasks.shots import MAX_LAG_FRAMES, SHOTS, DetectShots, ShotsParams
-from tasks.shots.motion import DIRECTIONS, flow_histogram
+from tasks.shots.motion import DIRECTIONS, flow_histograms
 
 Boundaries = list[tuple[int, str]]
 no_films = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real data in {REAL} (CINELAKE_REAL_DATA names the folder)")
@@ -371,7 +371,7 @@ def test_a_pan_to_the_right_moves_the_picture_to_the_left() -> None:
 
 def test_the_shares_of_motion_add_up() -> None:
     flow = np.random.default_rng(1).normal(0, 3, (36, 64, 2)).astype(np.float32)
-    assert flow_histogram(flow, 0.04)[:-1].sum() == pytest.approx(1)
+    assert flow_histograms(flow[None], np.array([0.04]))[0, :-1].sum() == pytest.approx(1)
 
 
 def test_shots_that_leave_a_gap_break_the_contract() -> None:

@@ -7,12 +7,13 @@ import re
 from collections import Counter
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from pydantic import ValidationError as Invalid
 
 from cinelake.errors import UsageError, did_you_mean
 from cinelake.manifest.sections import EngineKind
 from cinelake.plan.forecast.simulation import NodePool, SimulatedCluster
+from cinelake.spec.settings import Settings
 
 BoundBy = Literal["cpus", "gpus", "driver", "store", "window"]
 DRIVER_MS: dict[EngineKind, float] = {"local": 7.0, "dask": 23.0, "ray": 16.0}
@@ -26,10 +27,10 @@ def _pool(given: Any) -> Any:
     return tuple(map(int, match.groups())) if match else given
 
 
-class ClusterSettings(BaseModel):
+class ClusterSettings(Settings):
     """The settings of `--simulate`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
     nodes: Annotated[int, Field(gt=0, le=100_000)] = 1
     """How many nodes."""

@@ -10,6 +10,7 @@ from _toy_tasks import Cards, Clock, Echoes, Sums
 
 from cinelake.errors import UnknownName
 from cinelake.spec.contract import Contract
+from cinelake.spec.settings import sentences_of
 from cinelake.spec.task import (
     Params,
     Resources,
@@ -77,8 +78,9 @@ def test_every_task_of_the_room_writes_the_table_it_is_named_for_and_says_what_i
 
 @pytest.mark.parametrize("name", known_tasks())
 def test_every_parameter_of_every_task_has_a_sentence_and_a_default(name: str) -> None:
-    fields = find_task(name).params.model_fields
-    assert [field for field, about in fields.items() if not about.description or about.is_required()] == []
+    params = find_task(name).params
+    assert set(sentences_of(params)) == set(params.model_fields)
+    assert [field for field, about in params.model_fields.items() if about.is_required()] == []
 
 
 def test_what_a_task_reads_may_follow_from_its_parameters() -> None:
