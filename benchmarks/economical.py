@@ -83,7 +83,7 @@ class Costs:
             Figure(f"{self.name}:   of that the worker", self._ratios(self.economical, "worker_s"), "x"),
             Figure(f"{self.name}:   of that ffmpeg", self._ratios(self.economical, "ffmpeg_s"), "x"),
             Figure(f"{self.name}:   pictures decoded / in the film", decoded, "x"),
-            Figure(f"{self.name}: bare decode of pictures that others refer to / bare", self._ratios(self.referred), "x"),
+            Figure(f"{self.name}: bare decode of what others refer to / bare", self._ratios(self.referred), "x"),
         ]
 
     def _ratios(self, steps: list[Cost], part: str = "") -> list[float]:

@@ -69,8 +69,8 @@ LAST_PACKETS = 20_000
 """How many packets are read at most in search of a film's end."""
 
 MAX_BYTES_OF_PAUSES = 32 << 20
-"""A larger file is only looked through for pauses where samples of it say that there may be some (transport streams), and
-of other kinds they are not known before it is decoded."""
+"""A larger file is looked through for pauses where samples of it say that there may be some (broadcast streams); those
+of other kinds are not known before they are decoded."""
 PAUSE_S, GOES_ON = 9.0, 0.5
 """A step between two packets of a stream that ffmpeg may take for a jump of the clock, and the share of it that another
 stream fills where it is none. (Where the clock jumps, one stream may come to it seconds before the other.)"""

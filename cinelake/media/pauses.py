@@ -31,14 +31,17 @@ _PES = re.compile(
     rb"|\xff{0,16}(?:[\x40-\x7f].)?(?=[\x20-\x3f])(?:[\x30-\x3f].{4})?)(?P<stamp>[\x10-\x3f].{4})",
     re.DOTALL,
 )
-"""A packet of a program stream with a time stamp, or two, the last of which is taken: by MPEG-2 (ISO/IEC 13818-1, section
-2.4.3.6), whose heads say how many bytes of them are left, or MPEG-1 (ISO/IEC 11172-1, section 2.4.3.3)."""
+"""A packet of a program stream with a time stamp, or two, the last of which is taken: by MPEG-2 (ISO/IEC 13818-1,
+section 2.4.3.6), whose heads say how many bytes of them are left, or MPEG-1 (ISO/IEC 11172-1, section 2.4.3.3)."""
 PRIVATE = 0xBD
 """Packets of all kinds of sound but MPEG's, whose first byte says which stream it is."""
 
 
 def end_stamps_of_program(data: bytes, ids: Collection[int]) -> dict[int, tuple[int, int]]:
-    """The first and the last time stamp that a piece of a program stream has of each stream. ids: as ffmpeg has them."""
+    """The first and the last time stamp that a piece of a program stream has of each stream.
+
+    ids: of the streams, as ffmpeg has them.
+    """
     found: dict[int, tuple[int, int]] = {}
     for packet in _PES.finditer(data):
         rest = packet["rest"] or packet["more"]
@@ -58,8 +61,8 @@ END_STAMPS = {"mpegts": end_stamps, "mpeg": end_stamps_of_program}
 def may_pause(fd: int, container: str, ids: Iterable[int], length_s: float, pause_s: float) -> bool:
     """Whether a stream of a broadcast stream may have a step of its clock of more than `pause_s` seconds.
 
-    ids: of its streams. length_s: of the film. A clock that goes back is no such step. A stream begins and ends with the
-    file, so that one of which nothing is found in samples is looked at closely, too.
+    ids: of its streams. length_s: of the film. A clock that goes back is no such step. A stream begins and ends with
+    the file, so that one of which nothing is found in samples is looked at closely, too.
     """
     file, wanted, stamps_in = FileBytes(fd), frozenset(ids), END_STAMPS[container]
     size = round(min(max(file.size / length_s * SAMPLE_S, FEWEST_BYTES), MOST_BYTES))

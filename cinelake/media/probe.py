@@ -23,8 +23,8 @@ from cinelake.media.dolby_vision import profile_of
 from cinelake.media.headers import declared_by
 from cinelake.media.lengths import (
     MAX_BYTES_OF_PAUSES,
-    PAUSE_S,
     OPEN_FRAMES,
+    PAUSE_S,
     as_length,
     bounded,
     longest_pause_s,

@@ -72,7 +72,7 @@ def share_repeated(fd: int) -> float:
 
 
 def end_stamps(data: bytes, pids: Collection[int]) -> dict[int, tuple[int, int]]:
-    """The first and the last time stamp that a piece has of each stream, in ticks; of decoding, where it is given apart.
+    """The first and the last time stamp that a piece has of each stream, in ticks; of decoding, where that is apart.
 
     (ISO/IEC 13818-1, section 2.4.3.6.)
     """
