@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from cinelake.spec.arrays import Floats
+from cinelake.spec.arrays import Array, Floats
 from tasks.shots.cuts import (
     BLACK,
     BLEND_ERROR,
@@ -200,7 +200,7 @@ def _blends(film: Window, first: int, last: int, half: int, bound: float) -> lis
     return middles
 
 
-def _mean_square(off: Floats) -> Floats:
+def _mean_square(off: Array) -> Floats:
     """(n, 18, 32, 3) → (n,) mean of the squares; `off` itself becomes these: new memory costs as much as the sums."""
     np.square(off, out=off)
     return np.asarray(off.mean((1, 2, 3)))
