@@ -11,7 +11,8 @@ import re
 from collections.abc import Collection, Iterable
 
 from cinelake.media.file_bytes import FileBytes
-from cinelake.media.transport import end_stamps, ticks_of
+from cinelake.media.restarts import ticks_of
+from cinelake.media.transport import end_stamps
 
 STEP_S = 3.0
 """How far apart samples are at first, where a film has as many bytes in every second."""

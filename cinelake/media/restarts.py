@@ -122,4 +122,10 @@ def clock_of_pack(head: bytes) -> int:
     a, b, c, d, e = head
     if a >> 6 == 1:
         return (a >> 3 & 7) << 30 | (a & 3) << 28 | b << 20 | (c >> 3) << 15 | (c & 3) << 13 | d << 5 | e >> 3
+    return ticks_of(head)
+
+
+def ticks_of(stamp: bytes) -> int:
+    """A time stamp (1/90000 s) of five bytes, in the head of a packet or of a pack by MPEG-1."""
+    a, b, c, d, e = stamp
     return (a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1

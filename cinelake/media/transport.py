@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
+from cinelake.media.restarts import ticks_of
 from cinelake.spec.arrays import Integers, PixelArray
 from cinelake.storage.content import TRANSPORT_PACKETS
 
@@ -85,12 +86,6 @@ def end_stamps(data: bytes, pids: Collection[int]) -> dict[int, tuple[int, int]]
             ticks = ticks_of(head[14:19] if head[7] & 0x40 else head[9:14])
             found[pid] = (found.get(pid, (ticks,))[0], ticks)
     return found
-
-
-def ticks_of(stamp: bytes) -> int:
-    """A time stamp of a packet's head, in ticks."""
-    a, b, c, d, e = stamp
-    return (a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1
 
 
 def _pieces(fd: int) -> Iterator[bytes]:
